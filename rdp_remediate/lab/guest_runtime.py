@@ -34,7 +34,7 @@ class ScriptResult:
 
 @dataclass(frozen=True, slots=True)
 class RdpListener:
-    """The RDP listener that the guest's state brings about, as its negotiation needs it (MS-RDPBCGR 2.2.1.1 and 2.2.1.2)."""
+    """The RDP listener that the guest's state brings about, as negotiation needs it (MS-RDPBCGR 2.2.1.1, 2.2.1.2)."""
 
     port: int
     security_layer: int
@@ -58,7 +58,9 @@ class GuestRuntime(Protocol):
     """Executes scripts over a guest state and answers what Windows would make of that state."""
 
     def healthy_state(self, base: str) -> GuestState:
-        """Returns a fresh healthy state: server2022, server2022-domain, server2022-core, server2022-de, server2016 or win11.
+        """Returns a fresh healthy state.
+
+        Bases: server2022, server2022-domain, server2022-core, server2022-de, server2016, win11.
 
         Raises:
             UsageError: the runtime has no such base.
@@ -98,7 +100,7 @@ class GuestRuntime(Protocol):
 class RdpFront(Protocol):
     """One live TCP endpoint on loopback that plays a VM's RDP port as one dialled address and port show it.
 
-    The loopback port stays the same for its whole life: refuse = bound and not listening, silence = a full accept queue.
+    The loopback port stays the same all its life: refuse = bound and not listening, silence = a full accept queue.
     """
 
     async def start(self, host: str = "127.0.0.1") -> int:
@@ -106,7 +108,7 @@ class RdpFront(Protocol):
         ...
 
     async def refresh(self) -> None:
-        """Asks `admit` and `listener` again and changes posture when the answer differs; called after every state change."""
+        """Asks `admit` and `listener` again and changes posture when needed; called after every state change."""
         ...
 
     async def close(self) -> None:

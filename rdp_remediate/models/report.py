@@ -1,0 +1,166 @@
+"""The report, schema rdp-remediate/report/1: a projection of run, bundles and journal, never stored as truth."""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from rdp_remediate.models.base import Document, JsonObject, UtcTime
+from rdp_remediate.models.bundle import Mode, Target, UnavailableFact
+from rdp_remediate.models.plan import JournalEntry, Plan
+
+
+class Hop(StrEnum):
+    """The hops of the path in order; DESIGN section 1."""
+
+    CLIENT = "client"
+    EDGE = "edge"
+    ENDPOINT = "endpoint"
+    NETWORK = "network"
+    PLATFORM = "platform"
+    GUEST_NETWORK = "guest-network"
+    GUEST_FIREWALL = "guest-firewall"
+    GUEST_RDP_SERVICE = "guest-rdp-service"
+    GUEST_AUTH = "guest-auth"
+    GUEST_OS = "guest-os"
+
+
+HOPS = tuple(Hop)
+
+
+class FindingStatus(StrEnum):
+    """What a check concluded; `error` is our bug, `unknown` is our sight, `fail` is the VM."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    BY_DESIGN = "by_design"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    ERROR = "error"
+
+
+class Effect(StrEnum):
+    """What a failed check means for the person who wants in."""
+
+    BLOCKS = "blocks"
+    DEGRADES = "degrades"
+    RISK = "risk"
+    BLINDS = "blinds"
+
+
+class Confidence(StrEnum):
+    """How sure a failed check is."""
+
+    CONFIRMED = "confirmed"
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+
+
+class Finding(Document):
+    """The outcome of one check."""
+
+    check: str
+    hop: Hop
+    title: str = Field(description="the healthy statement")
+    status: FindingStatus
+    fault: str | None = None
+    reason: str | None = None
+    effect: Effect | None = None
+    confidence: Confidence | None = None
+    because: str | None = Field(default=None, description="the check or the reason that made this one skipped or unknown")
+    by_hand: str | None = None
+    evidence: JsonObject = {}
+
+
+class Proof(StrEnum):
+    """What shows that RDP answers."""
+
+    END_TO_END = "end_to_end"
+    COMPOSED = "composed"
+    NONE = "none"
+
+
+class Verdict(Document):
+    """The conclusion of one pass."""
+
+    status: Literal["reachable", "broken", "by_design", "not_proven"]
+    hop: Hop | None = None
+    headline: str
+    causes: list[str] = Field(default=[], description="fault ids that block, in path order (a VM that is off comes first)")
+    proof: Proof = Proof.NONE
+    proof_detail: str | None = None
+
+
+class PathDecider(Document):
+    """A rule or resource that decides the packet."""
+
+    layer: str
+    rule: str
+    priority: int | None = None
+    resource_id: str | None = None
+
+
+class PathView(Document):
+    """The decision of the path engine for one client and one entry."""
+
+    entry: str
+    client: str
+    dialled: str
+    verdict: str
+    deciders: list[PathDecider] = []
+    trace: list[JsonObject] = []
+    candidates: list[PathDecider] = []
+    assumptions: list[str] = []
+    data_gaps: list[str] = []
+
+
+class ProbeView(Document):
+    """A probe with the path decision for its own source and what it may prove."""
+
+    vantage: str
+    source_address: str | None
+    address: str
+    port: int
+    outcome: str
+    verdict: str
+    path_verdict: str | None
+    proves: Literal["end_to_end", "answered", "nothing", "engine_disagrees", "expected_filtered"]
+    detail: str
+    result: JsonObject = {}
+
+
+class Delivery(Document):
+    """What became of one summary."""
+
+    sink: str
+    outcome: Literal["delivered", "failed", "skipped"]
+    detail: str
+
+
+class Report(Document):
+    """What people and machines read about one run."""
+
+    schema_: Literal["rdp-remediate/report/1"] = Field(alias="schema", default="rdp-remediate/report/1")
+    incident_id: str
+    run_id: str
+    created_at: UtcTime
+    target: Target
+    vm_name: str
+    mode: Mode
+    mode_because: str | None = None
+    trigger: str = Field(description="what started the run, one sentence")
+    verdict_before: Verdict
+    verdict: Verdict
+    findings: list[Finding]
+    findings_before: list[Finding] = []
+    path: list[PathView] = []
+    plan: Plan
+    waiting: list[str] = Field(default=[], description="step ids that wait for a person")
+    actions: list[JournalEntry] = []
+    probes: dict[str, list[ProbeView]] = Field(default={}, description="before and after")
+    changes: list[dict[str, Any]] = []
+    notes: list[str] = []
+    timings: dict[str, float] = {}
+    unavailable: list[UnavailableFact] = []
+    deliveries: list[Delivery] = []
+    done: str | None = None

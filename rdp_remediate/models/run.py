@@ -1,0 +1,73 @@
+"""A run as a state machine, schema rdp-remediate/run/1: frozen JSON that any process can pick up."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from rdp_remediate.models.base import Document, UtcTime
+from rdp_remediate.models.bundle import Mode, Policy, Target
+from rdp_remediate.models.incident import Incident
+from rdp_remediate.models.plan import Plan
+
+
+class Phase(StrEnum):
+    """Where a run stands."""
+
+    COLLECT = "collect"
+    JUDGE = "judge"
+    ACT = "act"
+    WAIT = "wait"
+    DONE = "done"
+
+
+class Wait(Document):
+    """What a parked run waits for."""
+
+    kind: Literal["operation", "until", "approval"]
+    operation_id: str | None = Field(default=None, description="row in the store that holds the poll state")
+    purpose: Literal["collect", "repair", "start_vm", "settle", "busy"] | None = None
+    until: UtcTime | None = None
+    step_ids: list[str] = []
+
+
+class Done(Document):
+    """How a run ended."""
+
+    kind: Literal["judged", "not_applicable", "failed", "stopped"]
+    reason: str | None = None
+
+
+class Run(Document):
+    """One diagnosis and, where allowed, repair of one VM."""
+
+    schema_: Literal["rdp-remediate/run/1"] = Field(alias="schema", default="rdp-remediate/run/1")
+    run_id: str
+    target: Target
+    incident: Incident
+    joined: list[str] = Field(default=[], description="event ids of further incidents that joined this run")
+    policy: Policy
+    mode: Mode = Field(description="lowest of setting, tags and request")
+    phase: Phase = Phase.COLLECT
+    pass_number: int = Field(default=1, ge=1, le=4)
+    wait: Wait | None = None
+    resume: Phase | None = Field(default=None, description="the phase to go on with when the wait ends")
+    tier: int = Field(default=1, description="2: Run Command is wanted")
+    bundles: list[str] = Field(default=[], description="store references, one a pass, in order")
+    guest_answer: str | None = Field(default=None, description="reference of the answer that repair ended with")
+    plan: Plan | None = None
+    approved: dict[str, str] = Field(default={}, description="step id to the person who approved it")
+    replans: int = 0
+    seq: int = 0
+    created_at: UtcTime
+    due_at: UtcTime | None = None
+    claimed_until: UtcTime | None = None
+    deliveries: list[dict[str, str]] = []
+    done: Done | None = None
+
+
+class RunMessage(Document):
+    """The queue message that asks for one advance."""
+
+    run_id: str
+    seq: int

@@ -1,0 +1,260 @@
+"""Every Protocol between the pipeline and the outside world, and the values that cross them.
+
+The pipeline knows these; `wiring` alone knows who implements them.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.fact import Fact, Reason, Unavailable
+from rdp_remediate.models.report import Delivery
+from rdp_remediate.settings import Settings
+
+
+class Operation(StrEnum):
+    """Reads that are no plain resource; the words are the keys of a bundle's `operations`."""
+
+    EFFECTIVE_SECURITY_RULES = "effective_security_rules"  # by NIC id; an acting-free POST
+    EFFECTIVE_ROUTES = "effective_routes"  # by NIC id
+    EFFECTIVE_ADMIN_RULES = "effective_admin_rules"  # by VNet id, all pages joined in {"value": […]}
+    SERVICE_TAGS = "service_tags"  # by /subscriptions/{s}/providers/Microsoft.Network/locations/{location}
+    APPLICATION_SECURITY_GROUP_MEMBERS = "application_security_group_members"  # by ASG id: NICs of its resource group
+    RESOURCE_HEALTH = "resource_health"  # by VM id: availabilityStatuses/current
+    RESOURCE_ANNOTATIONS = "resource_annotations"  # by VM id: Resource Graph healthresources annotations
+    JIT_POLICIES = "jit_policies"  # by subscription id path: {"value": […]}
+    LOCKS = "locks"  # by resource id: locks that apply to it, {"value": […]}
+    TAGS = "tags"  # by scope (subscription or resource group): {"tag": "value"}
+    BASTION_HOSTS = "bastion_hosts"  # by subscription id path: {"value": […]}
+    BOOT_LOG = "boot_log"  # by VM id: {"text": "…"} the tail of the serial log; no URL is kept
+    ACTIVITY = "activity"  # by resource id: activity-log events of the last 7 days, {"value": […]}
+    FIND_VM = "find_vm"  # by subscription id path plus argument name: {"value": [vm, …]}
+    SUBSCRIPTION = "subscription"  # by subscription id path
+    PERMISSIONS = "permissions"  # by resource id
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A write that ended well; `value` is the resource or the operation's output."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A write that Azure refused: nothing was changed.
+
+    Attributes:
+        reason: The kind of refusal.
+        status: HTTP status.
+        code: Azure's error code without blanks around it.
+        detail: One sentence without secrets.
+        retry_after_s: Azure's wait, clamped, where it named one.
+    """
+
+    reason: Reason
+    status: int
+    code: str
+    detail: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeUnknown:
+    """The answer of a write was lost; nobody knows whether it happened. Never repeat it: read and compare."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A long-running operation; `operation` is opaque JSON to poll with, secret (poll URLs are signed)."""
+
+    operation: JsonObject
+    retry_after_s: float = 5.0
+
+
+WriteOutcome = Completed | Rejected | OutcomeUnknown | Started
+
+
+class ArmReads(Protocol):
+    """Reads of Azure Resource Manager. Never raises for Azure's answers: every failure is `Unavailable`."""
+
+    async def resource(self, resource_id: str) -> Fact[JsonObject]:
+        """One resource as ARM returns it (a VM with its instance view)."""
+        ...
+
+    async def operation(self, operation: Operation, resource_id: str, **arguments: str) -> Fact[JsonObject]:
+        """One of the reads that are no plain resource."""
+        ...
+
+
+class ArmWrites(Protocol):
+    """Acting calls. A call whose answer was lost ends as `OutcomeUnknown` and is never sent again."""
+
+    async def put_security_rule(self, nsg_id: str, name: str, body: JsonObject, *, etag: str | None) -> WriteOutcome:
+        """Creates (etag None) or replaces one child rule of an NSG and waits for its end."""
+        ...
+
+    async def delete_security_rule(self, nsg_id: str, name: str, *, etag: str | None) -> WriteOutcome:
+        """Deletes one child rule of an NSG and waits for its end."""
+        ...
+
+    async def start_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Starts a VM; the operation is returned as `Started`."""
+        ...
+
+    async def run_command(self, vm_id: str, body: JsonObject) -> WriteOutcome:
+        """Sends one action Run Command; the operation is returned as `Started`."""
+        ...
+
+    async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
+        """Asks Defender for just-in-time access."""
+        ...
+
+    async def poll(self, operation: JsonObject) -> WriteOutcome:
+        """Asks once how an operation stands: `Started` with the newest poll state, or its end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GuestRequest:
+    """What one Run Command asks the guest; see guest/protocol.py for its wire form."""
+
+    run_id: str
+    script: Literal["collect", "repair"]
+    slice: int = 1
+    user: str | None = None
+    self_address: str | None = None
+    deadline_s: int = 60
+    allow_domain_controller: bool = False
+    steps: Sequence[JsonObject] = ()
+
+
+class GuestChannel(Protocol):
+    """The way into Windows."""
+
+    def preflight(self, vm: JsonObject) -> Unavailable | None:
+        """Why Run Command cannot be used now, judged from the VM with its instance view; None: it can."""
+        ...
+
+    async def start(self, vm_id: str, request: GuestRequest) -> WriteOutcome:
+        """Sends the script; ends as `Started`, `Rejected` (busy, not running …) or `OutcomeUnknown`."""
+        ...
+
+    async def poll(self, operation: JsonObject) -> Started | Fact[JsonObject]:
+        """How the script stands: still running, its decoded answer, or why there is none."""
+        ...
+
+
+class Prober(Protocol):
+    """The RDP wire probe."""
+
+    async def probe(self, address: str, port: int, *, computer_name: str | None = None) -> JsonObject:
+        """One confirmed probe; the result as JSON (rdp-probe.md 1.3). Never raises for what the network does."""
+        ...
+
+
+class LogQueries(Protocol):
+    """Log Analytics, by the name of a .kql file."""
+
+    async def run(self, name: str, parameters: Mapping[str, str]) -> Fact[list[JsonObject]]:
+        """The rows of one query."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored document and the version that a conditional write must name."""
+
+    key: str
+    value: JsonObject
+    etag: str
+
+
+class Records(Protocol):
+    """Rows by table and key with conditional writes, and blobs. Raises StoreError and its children only."""
+
+    async def get(self, table: str, key: str) -> Record | None:
+        """The row, or None when there is none."""
+        ...
+
+    async def insert(self, table: str, key: str, value: JsonObject) -> str:
+        """Writes a new row and returns its etag; RecordExistsError when the key is taken."""
+        ...
+
+    async def replace(self, table: str, key: str, value: JsonObject, etag: str | None) -> str:
+        """Replaces a row; RecordChangedError when its etag is another (None: whatever is there, or nothing)."""
+        ...
+
+    async def delete(self, table: str, key: str, etag: str | None = None) -> None:
+        """Deletes a row if it is there; RecordChangedError when its etag is another."""
+        ...
+
+    def scan(self, table: str, prefix: str = "") -> AsyncIterator[Record]:
+        """Rows in key order whose key starts with `prefix`."""
+        ...
+
+    async def put_blob(self, name: str, body: bytes) -> None:
+        """Stores a blob; the same name is replaced."""
+        ...
+
+    async def get_blob(self, name: str) -> bytes | None:
+        """A blob, or None when there is none."""
+        ...
+
+    async def close(self) -> None:
+        """Releases what is open."""
+        ...
+
+
+class Sink(Protocol):
+    """One place that gets the summary."""
+
+    name: str
+    renderer: Literal["card", "json", "event"]
+
+    async def deliver(self, body: bytes) -> Delivery:
+        """Sends one rendered summary and says what became of it; never raises for the network or the server."""
+        ...
+
+
+class Clock(Protocol):
+    """Time as a service, so that tests own it."""
+
+    def now(self) -> datetime:
+        """The time, aware UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One line of live progress: `stage` is a phase or hop, `text` a short sentence."""
+
+    stage: str
+    text: str
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a run needs of the outside world; built by `wiring` only."""
+
+    settings: Settings
+    reads: ArmReads
+    writes: ArmWrites
+    guest: GuestChannel
+    prober: Prober
+    logs: LogQueries
+    records: Records
+    clock: Clock
+    sinks: Sequence[Sink] = ()
+    progress: Callable[[Progress], None] = field(default=lambda _: None)
+    vantage: Literal["app", "cli"] = "app"

@@ -1,0 +1,1 @@
+"""Tests of rdp_remediate; the folders mirror the package."""

@@ -1,0 +1,5 @@
+"""Fixtures that every folder of tests shares."""
+
+from tests.azurite import azurite
+
+__all__ = ["azurite"]

@@ -1,0 +1,1 @@
+"""Simulated Windows guests: what they are made of, who executes scripts on them, and their live RDP ports."""

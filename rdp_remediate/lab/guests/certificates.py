@@ -42,7 +42,7 @@ class GuestCertificates:
         old = target["thumbprint"]
         target.update(self._make(target))
         custom = read_value(bound, RDP_TCP, "SSLCertificateSHA1Hash")
-        if custom is not None and base64.b64decode(custom[1]).hex().upper() == old.upper():
+        if custom is not None and base64.b64decode(str(custom[1])).hex().upper() == old.upper():
             write_value(
                 bound,
                 RDP_TCP,

@@ -158,8 +158,8 @@ class RdpFront:
             self._fillers.append(filler)
         self._stand_down()
         raise UsageError(
-            f"This system completes connects to 127.0.0.1:{self._address[1]} although its accept queue is full, so the lab "
-            "cannot play a silent port. Run the lab on Linux."
+            f"This system completes connects to 127.0.0.1:{self._address[1]} although its accept queue is full, "
+            "so the lab cannot play a silent port. Run the lab on Linux."
         )
 
     def _accept_waiting(self) -> None:

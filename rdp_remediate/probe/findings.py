@@ -1,0 +1,126 @@
+"""What a finished attempt says beyond its outcome: findings and the identity of the machine that answered.
+
+Both are pure functions over the result and what was expected.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from rdp_remediate.probe.certificate import CertificateContents
+from rdp_remediate.probe.outcome import Outcome
+from rdp_remediate.probe.result import Identity, ProbeFinding, ProbeResult
+from rdp_remediate.probe.target import ProbeTarget
+
+EXPIRING_WITHIN = timedelta(days=14)
+CLOCK_SKEW_LIMIT_S = 300.0
+# Kerberos refuses a clock that is more than five minutes off (Microsoft: "Maximum tolerance for computer clock
+# synchronization"), hence the limit.
+RENEWED_WITHIN = timedelta(days=190)
+# Windows renews the certificate that it made for itself about every six months.
+
+_LEGACY_TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
+
+SENTENCES: Mapping[ProbeFinding, str] = MappingProxyType(
+    {
+        ProbeFinding.CERT_EXPIRED: "The server's certificate has expired.",
+        ProbeFinding.CERT_EXPIRING: "The server's certificate expires within 14 days.",
+        ProbeFinding.CERT_CHANGED: "The server's certificate is not the expected one.",
+        ProbeFinding.CERT_NAME_NOT_NTLM_NAME: "The certificate names another computer than the NTLM challenge.",
+        ProbeFinding.CERT_ISSUED_BY_CA: "The certificate was issued by a certification authority, not by the server.",
+        ProbeFinding.CERT_UNREADABLE: "The server's certificate could not be parsed.",
+        ProbeFinding.OTHER_MACHINE_ANSWERED: "Another machine answered than the expected one.",
+        ProbeFinding.LEGACY_TLS: "The server chose TLS 1.1 or older.",
+        ProbeFinding.CLOCK_SKEW: "The server's clock is more than five minutes off ours.",
+        ProbeFinding.NO_NLA: "The server did not ask for Network Level Authentication.",
+        ProbeFinding.ENTRA_ONLY: "The server accepts Microsoft Entra sign-in only.",
+    }
+)
+
+
+def computer_label(name: str) -> str:
+    """Reduces a NetBIOS or DNS name to what both have in common: lower case, first label, 15 characters."""
+    return name.lower().split(".", 1)[0][:15]
+
+
+def judge_identity(result: ProbeResult, target: ProbeTarget) -> Identity:
+    """Says which machine answered.
+
+    A matching certificate is the strongest evidence, because the TLS handshake proves that the peer holds its key.
+    NTLM names travel through a TLS-terminating middlebox unchanged, so they count only where the certificate does not
+    contradict them.
+    """
+    if not result.tls_done or result.cert is None:
+        return Identity.UNKNOWN
+    if {result.cert.sha1, result.cert.sha256} & set(target.expected_thumbprints):
+        return Identity.OWN
+    answered = _ntlm_labels(result)
+    expected = {computer_label(name) for name in target.expected_computer_names}
+    if not answered or not expected:
+        return Identity.UNKNOWN
+    if not answered & expected:
+        return Identity.OTHER
+    if not target.expected_thumbprints or _is_renewal(result, answered):
+        return Identity.OWN
+    return Identity.INTERCEPTED
+
+
+def judge_findings(result: ProbeResult, target: ProbeTarget) -> tuple[ProbeFinding, ...]:
+    """Lists the findings of a result, in the order of their definition."""
+    found: set[ProbeFinding] = set()
+    if result.cert is not None:
+        found |= _certificate_findings(result, target)
+    if judge_identity(result, target) is Identity.OTHER:
+        found.add(ProbeFinding.OTHER_MACHINE_ANSWERED)
+    if result.tls_version in _LEGACY_TLS:
+        found.add(ProbeFinding.LEGACY_TLS)
+    if result.clock_skew_s is not None and abs(result.clock_skew_s) > CLOCK_SKEW_LIMIT_S:
+        found.add(ProbeFinding.CLOCK_SKEW)
+    if result.selected in ("tls", "rdp") or result.outcome is Outcome.STANDARD_RDP:
+        found.add(ProbeFinding.NO_NLA)
+    if result.outcome is Outcome.ENTRA_ONLY:
+        found.add(ProbeFinding.ENTRA_ONLY)
+    return tuple(finding for finding in ProbeFinding if finding in found)
+
+
+def _certificate_findings(result: ProbeResult, target: ProbeTarget) -> set[ProbeFinding]:
+    found: set[ProbeFinding] = set()
+    certificate = result.cert
+    if certificate is None:
+        return found
+    if target.expected_thumbprints and not {certificate.sha1, certificate.sha256} & set(target.expected_thumbprints):
+        found.add(ProbeFinding.CERT_CHANGED)
+    contents = certificate.contents
+    if contents is None:
+        return found | {ProbeFinding.CERT_UNREADABLE}
+    if contents.not_after < result.at:
+        found.add(ProbeFinding.CERT_EXPIRED)
+    elif contents.not_after - result.at < EXPIRING_WITHIN:
+        found.add(ProbeFinding.CERT_EXPIRING)
+    if not contents.self_issued:
+        found.add(ProbeFinding.CERT_ISSUED_BY_CA)
+    answered = _ntlm_labels(result)
+    if answered and contents.names and not answered & _certificate_labels(contents):
+        found.add(ProbeFinding.CERT_NAME_NOT_NTLM_NAME)
+    return found
+
+
+def _ntlm_labels(result: ProbeResult) -> set[str]:
+    if result.ntlm is None:
+        return set()
+    names = (result.ntlm.nb_computer, result.ntlm.dns_computer)
+    return {computer_label(name) for name in names if name}
+
+
+def _certificate_labels(contents: CertificateContents) -> set[str]:
+    return {computer_label(name) for name in contents.names}
+
+
+def _is_renewal(result: ProbeResult, answered: set[str]) -> bool:
+    contents = result.cert.contents if result.cert is not None else None
+    return (
+        contents is not None
+        and contents.self_issued
+        and bool(answered & _certificate_labels(contents))
+        and timedelta(0) <= result.at - contents.not_before < RENEWED_WITHIN
+    )

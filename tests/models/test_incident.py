@@ -6,8 +6,9 @@ from pydantic import ValidationError
 
 from rdp_remediate.models.incident import Clue, ClueKind, Incident, Kind, Source, run_id, vm_key
 
-VM = "/subscriptions/3d1ab1f4-7b51-4d7a-8f9e-2f6f6f0c1a11/resourceGroups/Shop-RG/providers/Microsoft.Compute/virtualMachines/Web01"
-NSG = "/subscriptions/3d1ab1f4-7b51-4d7a-8f9e-2f6f6f0c1a11/resourceGroups/net/providers/Microsoft.Network/networkSecurityGroups/nsg1"
+SUBSCRIPTION = "/subscriptions/3d1ab1f4-7b51-4d7a-8f9e-2f6f6f0c1a11"
+VM = f"{SUBSCRIPTION}/resourceGroups/Shop-RG/providers/Microsoft.Compute/virtualMachines/Web01"
+NSG = f"{SUBSCRIPTION}/resourceGroups/net/providers/Microsoft.Network/networkSecurityGroups/nsg1"
 
 
 def _incident(**changes: Any) -> Incident:

@@ -1,0 +1,24 @@
+# rdp-remediate collect 1
+# Reads what decides whether Remote Desktop answers on this computer, and prints it as one line. It changes nothing.
+param([string]$Request = '')
+
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+$WarningPreference = 'SilentlyContinue'
+
+# include request.ps1
+# include wire.ps1
+# include full_language.ps1
+# include collector.ps1
+
+Initialize-Answer
+$asked = $null
+try { $asked = ConvertFrom-Request $Request }
+catch { Add-Unavailable 'request' 'malformed' ([string]$_.Exception.Message) }
+$selfAddress = ''
+if ($null -ne $asked) {
+    if ($asked.slice -eq 2) { $script:answer.slice = 2 }
+    if ($asked.self_address) { $selfAddress = [string]$asked.self_address }
+}
+Read-Everything $selfAddress
+Write-Answer

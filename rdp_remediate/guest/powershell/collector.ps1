@@ -1,0 +1,560 @@
+# ---- collector.ps1: what Windows says about itself; reads only ----------------------------------------------------
+
+$script:shortKeys = @{
+    TS    = 'HKLM:\SYSTEM\CurrentControlSet\Control\Terminal Server'
+    RT    = 'HKLM:\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp'
+    POL   = 'HKLM:\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services'
+    SCH   = 'HKLM:\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL'
+    FWP   = 'HKLM:\SOFTWARE\Policies\Microsoft\WindowsFirewall'
+    LSA   = 'HKLM:\SYSTEM\CurrentControlSet\Control\Lsa'
+    SETUP = 'HKLM:\SYSTEM\Setup'
+}
+
+# Short key -> the values that are looked for. A value that is not there is answered as null.
+$script:registryValues = @{
+    'TS' = 'fDenyTSConnections', 'TSEnabled', 'TSUserEnabled', 'TSServerDrainMode', 'fSingleSessionPerUser'
+    'RT' = 'fEnableWinStation', 'fLogonDisabled', 'PortNumber', 'LanAdapter', 'SecurityLayer', 'UserAuthentication',
+    'MinEncryptionLevel', 'fAllowSecProtocolNegotiation', 'SSLCertificateSHA1Hash', 'MaxInstanceCount',
+    'KeepAliveTimeout', 'MaxIdleTime', 'MaxConnectionTime', 'MaxDisconnectionTime', 'fInheritMaxIdleTime',
+    'fInheritMaxSessionTime', 'fInheritMaxDisconnectionTime', 'fQueryUserConfigFromLocalMachine',
+    'fQueryUserConfigFromDC'
+    'POL' = 'fDenyTSConnections', 'UserAuthentication', 'SecurityLayer', 'MinEncryptionLevel', 'MaxInstanceCount',
+    'KeepAliveEnable', 'KeepAliveInterval', 'fDisableAutoReconnect', 'fQueryUserConfigFromDC',
+    'fQueryUserConfigFromLocalMachine', 'LicensingMode', 'LicenseServers', 'MaxIdleTime', 'MaxConnectionTime',
+    'MaxDisconnectionTime', 'fSingleSessionPerUser', 'CertTemplateName', 'fPromptForPassword', 'SelectTransport'
+    'TS\WinStations' = , 'SelfSignedCertStore'
+    'TS\RCM\Licensing Core' = , 'LicensingMode'
+    'SCH\Protocols\TLS 1.2\Server' = 'Enabled', 'DisabledByDefault'
+    'LSA' = , 'disabledomaincreds'
+    'LSA\FIPSAlgorithmPolicy' = , 'Enabled'
+    'SETUP' = 'SystemSetupInProgress', 'OOBEInProgress'
+    'FWP\DomainProfile' = 'EnableFirewall', 'DoNotAllowExceptions', 'DefaultInboundAction', 'AllowLocalPolicyMerge'
+    'FWP\PrivateProfile' = 'EnableFirewall', 'DoNotAllowExceptions', 'DefaultInboundAction', 'AllowLocalPolicyMerge'
+    'FWP\PublicProfile' = 'EnableFirewall', 'DoNotAllowExceptions', 'DefaultInboundAction', 'AllowLocalPolicyMerge'
+    'FWP\StandardProfile' = 'EnableFirewall', 'DoNotAllowExceptions', 'DefaultInboundAction', 'AllowLocalPolicyMerge'
+    'FWP\DomainProfile\Services\RemoteDesktop' = , 'Enabled'
+    'FWP\PrivateProfile\Services\RemoteDesktop' = , 'Enabled'
+    'FWP\PublicProfile\Services\RemoteDesktop' = , 'Enabled'
+    'FWP\StandardProfile\Services\RemoteDesktop' = , 'Enabled'
+}
+
+$script:serviceNames = 'TermService', 'UmRdpService', 'SessionEnv', 'RpcSs', 'BFE', 'mpssvc', 'CertPropSvc', 'KeyIso',
+'CryptSvc', 'Dhcp', 'Dnscache', 'nsi', 'Netlogon', 'LanmanWorkstation', 'RdAgent', 'WindowsAzureGuestAgent'
+
+$script:builtInRules = 'RemoteDesktop-UserMode-In-TCP', 'RemoteDesktop-UserMode-In-UDP'
+
+function Add-Unavailable([string]$Fact, [string]$Reason, [string]$Detail) {
+    $text = $Detail
+    if ($text.Length -gt 160) { $text = $text.Substring(0, 160) }
+    $script:answer.unavailable = @($script:answer.unavailable) + @(@{fact = $Fact; reason = $Reason; detail = $text })
+}
+
+function Get-Reason($Failure) {
+    # The error's category, identifier and HRESULT: none of them depends on the language.
+    $category = [string]$Failure.CategoryInfo.Category
+    $identifier = [string]$Failure.FullyQualifiedErrorId
+    $code = [string]$Failure.Exception.HResult
+    if ($category -eq 'PermissionDenied' -or $category -eq 'SecurityError' -or $code -eq '-2147024891') {
+        return 'forbidden'
+    }
+    if ($identifier -like 'CommandNotFoundException*' -or $identifier -like 'MethodInvocationNotSupported*' -or
+        $category -eq 'NotImplemented' -or $category -eq 'NotInstalled' -or $category -eq 'InvalidType') {
+        return 'not_supported'
+    }
+    if ($category -eq 'ObjectNotFound') { return 'not_found' }
+    if ($category -eq 'OperationTimeout') { return 'timeout' }
+    if ($category -eq 'ResourceBusy') { return 'busy' }
+    if ($category -eq 'InvalidData' -or $category -eq 'ParserError') { return 'malformed' }
+    'server_error'
+}
+
+function Add-Failure([string]$Fact, $Failure) {
+    # Each item fails alone: what can't be read is named with its reason, the rest arrives.
+    Add-Unavailable $Fact (Get-Reason $Failure) ([string]$Failure.Exception.Message)
+}
+
+function ConvertTo-UtcText($Time) {
+    if ($null -eq $Time) { return $null }
+    $Time.ToUniversalTime().ToString('s') + 'Z'
+}
+
+function Get-RegistryPath([string]$ShortKey) {
+    $name, $rest = $ShortKey -split '\\', 2
+    if ($rest) { return $script:shortKeys[$name] + '\' + $rest }
+    $script:shortKeys[$name]
+}
+
+function Get-RegistryKey([string]$Path) {
+    # The key's values as properties, or null if there is no such key.
+    try { Get-ItemProperty -LiteralPath $Path }
+    catch {
+        if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') { throw }
+        $null
+    }
+}
+
+function ConvertTo-RegistryFact($Value) {
+    if ($Value -is [byte[]]) { return @{Binary = -join @(foreach ($byte in $Value) { '{0:X2}' -f $byte }) } }
+    if ($Value -is [array]) { return , @(foreach ($text in $Value) { [string]$text }) }
+    if ($Value -is [int] -and $Value -lt 0) { return [long]$Value + 4294967296 }
+    $Value
+}
+
+function Read-Os {
+    try {
+        $system = Get-CimInstance -ClassName Win32_OperatingSystem
+        $computer = Get-CimInstance -ClassName Win32_ComputerSystem
+        $windows = Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion'
+        $safe = Get-RegistryKey 'HKLM:\SYSTEM\CurrentControlSet\Control\SafeBoot\Option'
+        $mode = $null
+        if ($null -ne $safe) { $mode = @{1 = 'Minimal'; 2 = 'Network'; 3 = 'DsRepair' }[[int]$safe.OptionValue] }
+        $script:answer.os = @{
+            computer_name = [string]$computer.Name; caption = [string]$system.Caption
+            version = [string]$system.Version; build = [int]$system.BuildNumber
+            product_type = [int]$system.ProductType; installation_type = [string]$windows.InstallationType
+            domain_role = [int]$computer.DomainRole; part_of_domain = [bool]$computer.PartOfDomain
+            domain = [string]$computer.Domain; last_boot = ConvertTo-UtcText $system.LastBootUpTime; safe_mode = $mode
+        }
+    }
+    catch { Add-Failure 'os' $_ }
+}
+
+function Read-Registry {
+    $script:answer.registry = @{}
+    foreach ($key in @($script:registryValues.Keys)) {
+        try {
+            $values = Get-RegistryKey (Get-RegistryPath $key)
+            foreach ($name in $script:registryValues[$key]) {
+                $value = $null
+                if ($null -ne $values) { $value = ConvertTo-RegistryFact $values.$name }
+                $script:answer.registry["$key\$name"] = $value
+            }
+        }
+        catch { Add-Failure "registry.$key" $_ }
+    }
+    $script:port = 3389
+    if ($script:answer.registry['RT\PortNumber'] -is [int]) { $script:port = $script:answer.registry['RT\PortNumber'] }
+}
+
+function Read-Services {
+    try {
+        $names = @(foreach ($name in $script:serviceNames) { "Name='$name'" }) -join ' OR '
+        $found = @{}
+        foreach ($service in @(Get-CimInstance -ClassName Win32_Service -Filter $names)) {
+            $found[[string]$service.Name] = $service
+        }
+        $services = @{}
+        foreach ($name in $script:serviceNames) {
+            $services[$name] = $null
+            $service = $found[$name]
+            if ($null -eq $service) { continue }
+            $start = [string]$service.StartMode
+            if ($start -eq 'Auto' -and $service.DelayedAutoStart) { $start = 'AutoDelayed' }
+            $key = Get-RegistryKey "HKLM:\SYSTEM\CurrentControlSet\Services\$name"
+            $depends = @()
+            if ($null -ne $key -and $null -ne $key.DependOnService) {
+                $depends = @(foreach ($other in $key.DependOnService) { if ($other) { [string]$other } })
+            }
+            $account = $null
+            if ($service.StartName) { $account = [string]$service.StartName }
+            $services[$name] = @{
+                state = ([string]$service.State) -replace ' ', ''; start_type = $start; account = $account
+                pid = [int]$service.ProcessId; exit_code = [long]$service.ExitCode; depends_on = $depends
+            }
+        }
+        $script:termServiceName = 'Remote Desktop Services'
+        if ($null -ne $found['TermService']) { $script:termServiceName = [string]$found['TermService'].DisplayName }
+        $script:answer.services = $services
+    }
+    catch { Add-Failure 'services' $_ }
+}
+
+function Get-TermServiceId {
+    if (-not $script:answer.ContainsKey('services') -or $null -eq $script:answer.services.TermService) { return 0 }
+    $script:answer.services.TermService.pid
+}
+
+function Read-Listener {
+    try {
+        $owner = Get-TermServiceId
+        $listening = @()
+        try { $listening = @(Get-NetTCPConnection -State Listen) }
+        catch { if ($_.FullyQualifiedErrorId -notlike 'CmdletizationQuery_NotFound*') { throw } }
+        $rows = foreach ($row in $listening) {
+            $process = [int]$row.OwningProcess
+            if ([int]$row.LocalPort -ne $script:port -and ($owner -eq 0 -or $process -ne $owner)) { continue }
+            $name = $null
+            try { $name = [string](Get-Process -Id $process).ProcessName }
+            catch { if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') { throw } }
+            @{address = [string]$row.LocalAddress; port = [int]$row.LocalPort; pid = $process; process = $name }
+        }
+        $identifier = $null
+        if ($owner -ne 0) { $identifier = $owner }
+        $script:answer.listener = @{
+            rows = @($rows | Sort-Object { $_.address }, { $_.port }); term_service_pid = $identifier
+        }
+    }
+    catch { Add-Failure 'listener' $_ }
+}
+
+function ConvertTo-Profiles([string]$Text) { , @($Text -split ', *' | Sort-Object) }
+
+function Get-List($Value) { , @(foreach ($item in @($Value)) { if ($null -ne $item) { [string]$item } }) }
+
+function Test-Port($Filter) {
+    # 'any', 'named' (the RDP port is in the list or a range of it) or null.
+    foreach ($item in @($Filter.LocalPort)) {
+        if ([string]$item -eq 'Any') { return 'any' }
+        if ([string]$item -match '^(\d+)(-(\d+))?$') {
+            $first = [int]$Matches[1]
+            $last = $first
+            if ($Matches[3]) { $last = [int]$Matches[3] }
+            if ($first -le $script:port -and $script:port -le $last) { return 'named' }
+        }
+    }
+    $null
+}
+
+function Test-Protocol($Filter) { @('TCP', 'Any', '6', '256') -contains [string]$Filter.Protocol }
+
+function ConvertTo-RuleFact($Rule, $Port, $Application, $Service) {
+    $address = Get-NetFirewallAddressFilter -AssociatedNetFirewallRule $Rule
+    $interface = Get-NetFirewallInterfaceTypeFilter -AssociatedNetFirewallRule $Rule
+    $remote = Get-List $address.RemoteAddress
+    if ($remote.Count -gt 40) {
+        Add-Unavailable "firewall.rules.$($Rule.Name)" 'truncated' "the rule has $($remote.Count) remote addresses"
+        return
+    }
+    $fact = @{
+        name = [string]$Rule.Name; display_name = [string]$Rule.DisplayName
+        enabled = ([string]$Rule.Enabled -eq 'True'); direction = [string]$Rule.Direction; action = [string]$Rule.Action
+        profiles = ConvertTo-Profiles ([string]$Rule.Profile); protocol = [string]$Port.Protocol
+        local_ports = Get-List $Port.LocalPort; remote_addresses = $remote; program = [string]$Application.Program
+        service = [string]$Service.Service; store = [string]$Rule.PolicyStoreSourceType
+    }
+    # What has its usual value is left out; the schema knows it.
+    $optional = @{
+        remote_ports = @((Get-List $Port.RemotePort), 'Any'); local_addresses = @((Get-List $address.LocalAddress), 'Any')
+        edge = @(@([string]$Rule.EdgeTraversalPolicy), 'Block')
+        interface_types = @((Get-List $interface.InterfaceType), 'Any')
+    }
+    foreach ($name in @($optional.Keys)) {
+        $value, $usual = $optional[$name]
+        if (($value -join ',') -eq $usual) { continue }
+        if ($name -eq 'edge') { $fact.edge = $value[0] } else { $fact[$name] = $value }
+    }
+    $fact
+}
+
+function Get-RuleFacts {
+    # All rules and their port, program and service filters are read at once: asking rule by rule takes minutes.
+    $port = @{}
+    $application = @{}
+    $service = @{}
+    foreach ($filter in @(Get-NetFirewallPortFilter -PolicyStore ActiveStore)) { $port[$filter.InstanceID] = $filter }
+    foreach ($filter in @(Get-NetFirewallApplicationFilter -PolicyStore ActiveStore)) {
+        $application[$filter.InstanceID] = $filter
+    }
+    foreach ($filter in @(Get-NetFirewallServiceFilter -PolicyStore ActiveStore)) {
+        $service[$filter.InstanceID] = $filter
+    }
+    $rules = @(Get-NetFirewallRule -PolicyStore ActiveStore | Where-Object { [string]$_.Direction -eq 'Inbound' })
+    $identifiers = @{}
+    foreach ($rule in $rules) { $identifiers[$rule.InstanceID] = 1 + $identifiers[$rule.InstanceID] }
+    $seen = @{}
+    foreach ($rule in $rules) {
+        $builtIn = $script:builtInRules -contains $rule.Name
+        if (-not $builtIn -and [string]$rule.Enabled -ne 'True') { continue }
+        $key = $rule.InstanceID
+        $filters = @($port[$key], $application[$key], $service[$key])
+        if ($identifiers[$key] -gt 1 -or $filters -contains $null) {
+            # The same rule in two stores, or filters under another id: ask for this rule's own.
+            $filters = @((Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule),
+                (Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $rule),
+                (Get-NetFirewallServiceFilter -AssociatedNetFirewallRule $rule))
+        }
+        $ofTermService = [string]$filters[2].Service -eq 'TermService'
+        if (-not $builtIn) {
+            if (-not (Test-Protocol $filters[0])) { continue }
+            $match = Test-Port $filters[0]
+            $program = [string]$filters[1].Program
+            $open = ($program -eq 'Any' -or $program -like '*\svchost.exe') -and -not $filters[1].Package -and
+            [string]$filters[2].Service -eq 'Any'
+            if (-not $ofTermService -and $match -ne 'named' -and -not ($match -eq 'any' -and $open)) { continue }
+        }
+        $seen[[string]$rule.Name] = $true
+        ConvertTo-RuleFact $rule $filters[0] $filters[1] $filters[2]
+    }
+    foreach ($name in $script:builtInRules) {
+        # The active store need not show a rule that is off, so the local store is asked as well.
+        if ($seen[$name]) { continue }
+        try { $rule = Get-NetFirewallRule -Name $name }
+        catch {
+            if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') { throw }
+            continue
+        }
+        ConvertTo-RuleFact $rule (Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule) (
+            Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $rule) (
+            Get-NetFirewallServiceFilter -AssociatedNetFirewallRule $rule)
+    }
+}
+
+function Read-Firewall {
+    try {
+        $policyKeys = @{Domain = , 'DomainProfile'; Private = 'PrivateProfile', 'StandardProfile'; Public = , 'PublicProfile' }
+        $profiles = @{}
+        foreach ($setting in @(Get-NetFirewallProfile -PolicyStore ActiveStore)) {
+            $name = [string]$setting.Name
+            $source = 'Local'
+            foreach ($key in $policyKeys[$name]) {
+                $policy = Get-RegistryKey (Get-RegistryPath "FWP\$key")
+                if ($null -eq $policy) { continue }
+                foreach ($value in 'EnableFirewall', 'DoNotAllowExceptions', 'DefaultInboundAction', 'AllowLocalPolicyMerge') {
+                    if ($null -ne $policy.$value) { $source = 'GroupPolicy' }
+                }
+            }
+            # NotConfigured is what Windows then does: on, rules honoured, local rules honoured.
+            $profiles[$name] = @{
+                enabled = ([string]$setting.Enabled -ne 'False')
+                default_inbound = [string]$setting.DefaultInboundAction
+                default_outbound = [string]$setting.DefaultOutboundAction
+                allow_inbound_rules = ([string]$setting.AllowInboundRules -ne 'False')
+                allow_local_rules = ([string]$setting.AllowLocalFirewallRules -ne 'False'); source = $source
+            }
+        }
+        $categories = @{DomainAuthenticated = 'Domain'; Private = 'Private'; Public = 'Public' }
+        $active = @(foreach ($network in @(Get-NetConnectionProfile)) { $categories[[string]$network.NetworkCategory] })
+        $rules = @(Get-RuleFacts | Sort-Object { $_.name }, { $_.store })
+        if ($rules.Count -gt 20) {
+            Add-Unavailable 'firewall.rules' 'truncated' "$($rules.Count) rules touch the RDP port, 20 are told"
+            $kept = @($rules | Where-Object { $script:builtInRules -contains $_.name })
+            $kept += @($rules | Where-Object { $script:builtInRules -notcontains $_.name } | Select-Object -First 18)
+            $rules = @($kept | Sort-Object { $_.name }, { $_.store })
+        }
+        $script:answer.firewall = @{profiles = $profiles; active = @($active | Sort-Object -Unique); rules = $rules }
+    }
+    catch { Add-Failure 'firewall' $_ }
+}
+
+function Get-Sessions {
+    # qwinsta is translated, its columns are not: mark, name (18), user (20), id right-aligned, state.
+    $lines = @(qwinsta.exe)
+    $sessions = foreach ($line in @($lines | Select-Object -Skip 1)) {
+        if (-not ([string]$line).Trim()) { continue }
+        if ($line -notmatch '^[ >](.{18})(.{20}) *(\d+) +(\S+)') { throw "qwinsta printed a line of another form: $line" }
+        $name = $Matches[1].Trim()
+        $user = $Matches[2].Trim()
+        $id = [int]$Matches[3]
+        $state = $Matches[4]
+        if (@('Active', 'Conn', 'ConnQ', 'Shadow', 'Disc', 'Idle', 'Listen', 'Reset', 'Down', 'Init') -cnotcontains $state) {
+            # Another language: the id of a listener is 65536 or more, a disconnected session has no name.
+            if ($id -ge 65536) { $state = 'Listen' }
+            elseif (-not $name -or $id -eq 0) { $state = 'Disc' }
+            elseif ($user) { $state = 'Active' }
+            else { $state = 'Conn' }
+        }
+        @{id = $id; name = $name; user = $user; state = $state }
+    }
+    if (@($sessions).Count -eq 0) { throw 'qwinsta printed no session' }
+    , @($sessions | Sort-Object { $_.id })
+}
+
+function Read-Sessions {
+    try { $script:answer.sessions = Get-Sessions }
+    catch { Add-Failure 'sessions' $_ }
+}
+
+function Read-SignIns {
+    try {
+        $window = 900
+        $failed = @()
+        $filter = @{LogName = 'Security'; Id = 4625; StartTime = (Get-Date).AddSeconds(-$window) }
+        try { $failed = @(Get-WinEvent -FilterHashtable $filter -MaxEvents 1000) }
+        catch { if ($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound*') { throw } }
+        $sources = @{}
+        foreach ($record in $failed) {
+            $address = [string]$record.Properties[19].Value
+            if ($address -and $address -ne '-') { $sources[$address] = $true }
+        }
+        $script:answer.sign_ins = @{window_s = $window; failed = $failed.Count; sources = $sources.Count }
+    }
+    catch { Add-Failure 'sign_ins' $_ }
+}
+
+function Read-Addresses {
+    try {
+        $addresses = foreach ($row in @(Get-NetIPAddress)) {
+            $address = [string]$row.IPAddress
+            if ($address -like '127.*' -or $address -eq '::1' -or $address -like 'fe80:*') { continue }
+            @{
+                address = $address; prefix_length = [int]$row.PrefixLength; interface = [string]$row.InterfaceAlias
+                origin = [string]$row.PrefixOrigin
+            }
+        }
+        $script:answer.addresses = @($addresses | Sort-Object { $_.address })
+    }
+    catch { Add-Failure 'addresses' $_ }
+}
+
+function Read-Certificate {
+    try {
+        $wanted = $null
+        $bound = $script:answer.registry['RT\SSLCertificateSHA1Hash']
+        if ($bound -is [hashtable]) { $wanted = $bound.Binary }
+        $own = @(Get-ChildItem -Path 'Cert:\LocalMachine\Remote Desktop')
+        $found = $null
+        if ($wanted) {
+            $found = @($own) + @(Get-ChildItem -Path 'Cert:\LocalMachine\My') |
+                Where-Object { $_.Thumbprint -eq $wanted } | Select-Object -First 1
+        }
+        $custom = $null -ne $found
+        # Without a binding, or when the bound one is not there (events 1051, 1055), the self-signed one is used.
+        if ($null -eq $found) { $found = $own | Sort-Object NotAfter -Descending | Select-Object -First 1 }
+        $thumbprint = $null
+        $until = $null
+        if ($null -ne $found) {
+            $thumbprint = ([string]$found.Thumbprint).ToUpperInvariant()
+            $until = ConvertTo-UtcText $found.NotAfter
+        }
+        $script:answer.certificate = @{bound_thumbprint = $thumbprint; custom = $custom; not_after = $until }
+    }
+    catch { Add-Failure 'certificate' $_ }
+}
+
+function Read-SelfProbe([string]$Address) {
+    if (-not $script:fullLanguage) {
+        Add-Unavailable 'self_probe' 'not_supported' 'ConstrainedLanguage has no sockets'
+        return
+    }
+    try {
+        $target = $Address
+        if (-not $target -and $script:answer.ContainsKey('addresses')) {
+            $target = $script:answer.addresses | ForEach-Object { $_.address } |
+                Where-Object { $_ -match '^[\d.]+$' } | Select-Object -First 1
+        }
+        if (-not $target) { throw 'no private address is known' }
+        $script:answer.self_probe = Get-SelfProbe $target $script:port
+    }
+    catch { Add-Failure 'self_probe' $_ }
+}
+
+function Get-Records([string]$Log, [int[]]$Ids, [string[]]$Providers) {
+    $filter = @{LogName = $Log; Id = $Ids; StartTime = (Get-Date).AddDays(-7) }
+    if ($Providers) { $filter.ProviderName = $Providers }
+    try { Get-WinEvent -FilterHashtable $filter -MaxEvents 200 }
+    catch { if ($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound*') { throw } }
+}
+
+function Get-SystemChanges {
+    foreach ($record in @(Get-Records 'System' (7036, 7040, 1074) ('Service Control Manager', 'User32'))) {
+        $data = Get-EventData $record
+        $change = @{at = ConvertTo-UtcText $record.TimeCreated; log = 'System'; event_id = [int]$record.Id }
+        $change.user_sid = $null
+        if ($null -ne $record.UserId) { $change.user_sid = [string]$record.UserId.Value }
+        if ($record.Id -eq 7040) {
+            if ($script:serviceNames -notcontains $data.param4) { continue }
+            $change.what = 'service_start_type'
+            $change.object = $data.param4
+            $change.value = $data.param3
+        }
+        elseif ($record.Id -eq 1074) {
+            $change.what = 'shutdown'
+            $change.object = 'Windows'
+            $change.value = $data.param7
+        }
+        else {
+            # The text is translated; the binary data is not: UTF-16 of "TermService/1" (stopped) or "/4" (running).
+            if ($data.Binary -like '5400650072006D005300650072007600690063006500*') {
+                if ($data.Binary -notlike '*002F003100*') { continue }
+                $change.value = 'stopped'
+            }
+            elseif (-not $data.Binary -and $data.param1 -eq $script:termServiceName -and $data.param2 -ne 'running') {
+                $change.value = $data.param2
+            }
+            else { continue }
+            $change.what = 'service_state'
+            $change.object = 'TermService'
+            $change.user_sid = $null
+        }
+        $change
+    }
+}
+
+function Get-FirewallChanges {
+    $names = @($script:builtInRules)
+    if ($script:answer.ContainsKey('firewall')) {
+        $names += @(foreach ($rule in $script:answer.firewall.rules) { $rule.name })
+    }
+    $log = 'Microsoft-Windows-Windows Firewall With Advanced Security/Firewall'
+    # Settings 2002, 2003, 2008; rules 2004 to 2006, and from Windows 11 and later updates 2052, 2071, 2073, 2097, 2099.
+    foreach ($record in @(Get-Records $log (2002, 2003, 2004, 2005, 2006, 2008, 2033, 2052, 2071, 2073, 2097, 2099))) {
+        $data = Get-EventData $record
+        $change = @{at = ConvertTo-UtcText $record.TimeCreated; log = 'Firewall'; event_id = [int]$record.Id; value = $null }
+        $change.user_sid = $null
+        if ($data.ModifyingUser) { $change.user_sid = $data.ModifyingUser }
+        if ($data.RuleId) {
+            $touches = @(foreach ($item in ([string]$data.LocalPorts) -split ',') { $item.Trim() }) -contains "$($script:port)"
+            if ($names -notcontains $data.RuleId -and -not $touches) { continue }
+            $change.what = 'firewall_rule'
+            $change.object = $data.RuleId
+            if ($null -ne $data.Active) { $change.value = "Active=$($data.Active)" }
+        }
+        else {
+            $change.what = 'firewall_setting'
+            $change.object = 'Firewall'
+            if ($data.Profiles) { $change.object = $data.Profiles }
+            if ($data.SettingType) { $change.value = "$($data.SettingType)=$($data.SettingValueString)" }
+        }
+        $change
+    }
+}
+
+function Read-Changes {
+    if (-not $script:fullLanguage) {
+        Add-Unavailable 'changes' 'not_supported' 'ConstrainedLanguage cannot read the data of events by name'
+        return
+    }
+    $script:found = @()
+    try { $script:found = @($script:found) + @(Get-SystemChanges) }
+    catch { Add-Failure 'changes.system' $_ }
+    try { $script:found = @($script:found) + @(Get-FirewallChanges) }
+    catch { Add-Failure 'changes.firewall' $_ }
+    $sorted = @($script:found | Sort-Object { $_.at }, { $_.event_id }, { $_.object })
+    if ($sorted.Count -gt 20) { Add-Unavailable 'changes.older' 'truncated' "$($sorted.Count) changes, the newest 20 are told" }
+    $script:answer.changes = @($sorted | Select-Object -Last 20)
+}
+
+function Select-Essentials {
+    # A plain answer has room for less: what repairs decide on. The second slice reads everything again.
+    $script:registryValues = @{
+        'TS' = 'fDenyTSConnections', 'TSEnabled', 'TSServerDrainMode'
+        'RT' = 'fEnableWinStation', 'fLogonDisabled', 'PortNumber', 'LanAdapter', 'SecurityLayer', 'UserAuthentication',
+        'MinEncryptionLevel', 'fAllowSecProtocolNegotiation', 'SSLCertificateSHA1Hash'
+        'POL' = 'fDenyTSConnections', 'SecurityLayer', 'UserAuthentication'
+    }
+    $script:serviceNames = 'TermService', 'UmRdpService', 'SessionEnv', 'RpcSs', 'BFE', 'mpssvc'
+}
+
+function Read-Everything([string]$SelfAddress) {
+    if (-not $script:fullLanguage -and $script:answer.slice -eq 1) { Select-Essentials }
+    Read-Os
+    Read-Registry
+    Read-Services
+    Read-Listener
+    Read-Firewall
+    Read-Sessions
+    Read-SignIns
+    Read-Addresses
+    Read-Certificate
+    Read-SelfProbe $SelfAddress
+    Read-Changes
+}
+
+function Initialize-Answer {
+    $script:started = Get-Date
+    $script:answer = @{schema = 'rdp-remediate/guest/1'; slice = 1; unavailable = @() }
+    $script:answer.collected_at = ConvertTo-UtcText $script:started
+    $script:answer.language_mode = [string]$ExecutionContext.SessionState.LanguageMode
+    $script:fullLanguage = $script:answer.language_mode -eq 'FullLanguage'
+    $script:port = 3389
+}

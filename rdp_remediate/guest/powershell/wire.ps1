@@ -1,0 +1,84 @@
+# ---- wire.ps1: the answer on stdout -----------------------------------------------------------------------------
+# Run Command keeps the last 4,096 bytes of stdout, so the answer is one line of at most 4,000 ASCII characters:
+# "#rdpr1 <z|p> <slice> <crc32 of the payload> <its length> <payload>#end". z: base64 of raw deflate, p: plain JSON.
+# The JSON is written here because ConvertTo-Json of Windows PowerShell leaves non-ASCII text as it is.
+
+function ConvertTo-AsciiJson($Value) {
+    if ($null -eq $Value) { return 'null' }
+    if ($Value -is [bool]) {
+        if ($Value) { return 'true' }
+        return 'false'
+    }
+    if ($Value -is [hashtable]) {
+        $members = foreach ($key in @($Value.Keys) | Sort-Object) {
+            (ConvertTo-AsciiJson ([string]$key)) + ':' + (ConvertTo-AsciiJson $Value[$key])
+        }
+        return '{' + ($members -join ',') + '}'
+    }
+    if ($Value -is [array]) {
+        $items = foreach ($item in $Value) { ConvertTo-AsciiJson $item }
+        return '[' + ($items -join ',') + ']'
+    }
+    if ($Value -is [int] -or $Value -is [long] -or $Value -is [uint32] -or $Value -is [uint64] -or
+        $Value -is [uint16] -or $Value -is [byte]) {
+        return [string]$Value
+    }
+    $text = ([string]$Value).Replace('\', '\\').Replace('"', '\"')
+    if ($text -cmatch '[^\x20-\x7e]') {
+        $text = -join @(foreach ($character in $text.ToCharArray()) {
+            $code = [int]$character
+            if ($code -ge 32 -and $code -le 126) { $character } else { '\u{0:x4}' -f $code }
+        })
+    }
+    '"' + $text + '"'
+}
+
+function Get-Crc32([string]$Text) {
+    $table = foreach ($index in 0..255) {
+        [long]$entry = $index
+        foreach ($bit in 1..8) {
+            if ($entry -band 1) { $entry = 3988292384 -bxor ($entry -shr 1) } else { $entry = $entry -shr 1 }
+        }
+        $entry
+    }
+    [long]$crc = 4294967295
+    foreach ($character in $Text.ToCharArray()) {
+        $crc = $table[($crc -bxor [int]$character) -band 255] -bxor ($crc -shr 8)
+    }
+    '{0:x8}' -f ($crc -bxor 4294967295)
+}
+
+function Write-Answer {
+    # Sections in order of need; the second slice turns the order round, so that it holds what the first had to drop.
+    $droppable = @('changes', 'self_probe', 'certificate', 'addresses', 'sign_ins', 'sessions', 'listener', 'firewall',
+        'services', 'registry')
+    if ($script:answer.slice -eq 2) { $droppable = @($droppable[($droppable.Count - 1)..0]) }
+    $next = 0
+    while ($true) {
+        $script:answer.script_ms = [int]((Get-Date) - $script:started).TotalMilliseconds
+        $json = ConvertTo-AsciiJson $script:answer
+        if ($script:fullLanguage) {
+            $mode = 'z'
+            $payload = Compress-Text $json
+        }
+        else {
+            $mode = 'p'
+            $payload = $json
+        }
+        if ($payload.Length -le 3960) { break }
+        while ($next -lt $droppable.Count -and -not $script:answer.ContainsKey($droppable[$next])) { $next++ }
+        if ($next -lt $droppable.Count) {
+            $script:answer.Remove($droppable[$next])
+            # What could not be read inside a section that is not sent is told by the section's own line.
+            $script:answer.unavailable = @($script:answer.unavailable | Where-Object {
+                    $_.fact -notlike "$($droppable[$next]).*" })
+            Add-Unavailable $droppable[$next] 'truncated' 'the answer has no room for this section'
+        }
+        elseif (@($script:answer.unavailable | Where-Object { $_.detail }).Count -gt 0) {
+            $script:answer.unavailable = @(foreach ($entry in $script:answer.unavailable) {
+                    @{fact = $entry.fact; reason = $entry.reason; detail = '' } })
+        }
+        else { break }
+    }
+    "#rdpr1 $mode $($script:answer.slice) $(Get-Crc32 $payload) $($payload.Length) $payload#end"
+}

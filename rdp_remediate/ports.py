@@ -10,8 +10,11 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.bundle import Bundle
 from rdp_remediate.models.fact import Fact, Reason, Unavailable
+from rdp_remediate.models.plan import JournalEntry
 from rdp_remediate.models.report import Delivery
+from rdp_remediate.models.run import Run
 from rdp_remediate.settings import Settings
 
 
@@ -211,6 +214,102 @@ class Records(Protocol):
         ...
 
 
+class Ledger(Protocol):
+    """What runs, journal, brakes and parked operations mean, written once over `Records`. Raises StoreError and its children."""
+
+    async def load(self, run_id: str) -> Run | None:
+        """The run, or None."""
+        ...
+
+    async def create(self, run: Run) -> Run:
+        """Stores a new run, or returns the one that is there under its id; an open run of the VM is joined and returned."""
+        ...
+
+    async def claim(self, run_id: str, until: datetime) -> Run | None:
+        """Takes a run for this process until a time; None while somebody else's claim lives or the run is done."""
+        ...
+
+    async def save(self, run: Run) -> Run:
+        """Writes a claimed run with seq+1 and frees the claim; RecordChangedError when another process wrote it since."""
+        ...
+
+    async def lock_vm(self, vm_id: str, run_id: str) -> bool:
+        """Takes the VM's lock for a run; True also when the run holds it already."""
+        ...
+
+    async def unlock_vm(self, vm_id: str, run_id: str) -> None:
+        """Releases the VM's lock if this run holds it."""
+        ...
+
+    async def put_bundle(self, run_id: str, pass_number: int, bundle: Bundle) -> str:
+        """Keeps a bundle and returns its reference."""
+        ...
+
+    async def get_bundle(self, reference: str) -> Bundle:
+        """A kept bundle; StoreError when it is gone."""
+        ...
+
+    async def put_answer(self, run_id: str, pass_number: int, answer: JsonObject) -> str:
+        """Keeps a guest answer and returns its reference."""
+        ...
+
+    async def get_answer(self, reference: str) -> JsonObject:
+        """A kept guest answer; StoreError when it is gone."""
+        ...
+
+    async def put_operation(self, operation_id: str, state: JsonObject) -> None:
+        """Writes the poll state of a parked operation; the only place that holds its URL."""
+        ...
+
+    async def get_operation(self, operation_id: str) -> JsonObject | None:
+        """The poll state of a parked operation."""
+        ...
+
+    async def delete_operation(self, operation_id: str) -> None:
+        """Forgets an operation that has ended."""
+        ...
+
+    async def append(self, entry: JournalEntry) -> JournalEntry:
+        """Adds a row to the run's journal, numbered from 1, before the call that it describes."""
+        ...
+
+    async def complete(self, entry: JournalEntry) -> None:
+        """Rewrites a row of the journal with its outcome."""
+        ...
+
+    async def journal(self, run_id: str) -> list[JournalEntry]:
+        """The rows of a run in order."""
+        ...
+
+    async def killed(self) -> bool:
+        """Whether the kill switch is thrown; an unreadable switch counts as thrown."""
+        ...
+
+    async def cooldown(self, vm_id: str, fix: str) -> datetime | None:
+        """Until when this fix rests on this VM; None: it may run."""
+        ...
+
+    async def rest(self, vm_id: str, fix: str, until: datetime) -> None:
+        """Lets a fix rest on a VM."""
+        ...
+
+    async def writes_left(self) -> int:
+        """How many writes this installation may still make in the current hour."""
+        ...
+
+    async def count_write(self) -> None:
+        """Counts one write."""
+        ...
+
+    async def openings(self, rule_name: str) -> int:
+        """How often a rule was opened in the last seven days."""
+        ...
+
+    async def opened(self, entry: JournalEntry) -> None:
+        """Remembers an NSG rule of ours with its expiry, for the reaper and for `openings`."""
+        ...
+
+
 class Sink(Protocol):
     """One place that gets the summary."""
 
@@ -253,7 +352,7 @@ class Services:
     guest: GuestChannel
     prober: Prober
     logs: LogQueries
-    records: Records
+    ledger: Ledger
     clock: Clock
     sinks: Sequence[Sink] = ()
     progress: Callable[[Progress], None] = field(default=lambda _: None)

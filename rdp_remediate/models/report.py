@@ -129,6 +129,15 @@ class ProbeView(Document):
     result: JsonObject = {}
 
 
+class Diagnosis(Document):
+    """What judgement concluded from one bundle."""
+
+    findings: list[Finding]
+    verdict: Verdict
+    paths: list[PathView] = []
+    probes: list[ProbeView] = []
+
+
 class Delivery(Document):
     """What became of one summary."""
 

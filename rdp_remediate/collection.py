@@ -1,0 +1,259 @@
+"""Collection: every read of one pass, side by side, into one bundle. Decides nothing.
+
+Tier 0: plain resources, activity log, health, locks, tags and the probe. Tier 1: effective rules and routes. Tier 2:
+Run Command, started right after pre-flight beside tier 1 and handed back unfinished, so that a run can be parked on it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass, field
+
+from rdp_remediate.errors import NotApplicableError
+from rdp_remediate.facts import references
+from rdp_remediate.facts.facts import read_facts
+from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.bundle import Bundle, ProbeRecord, UnavailableFact
+from rdp_remediate.models.fact import Fact, Reason, Unavailable
+from rdp_remediate.models.run import Run
+from rdp_remediate.network.question import probe_targets
+from rdp_remediate.ports import GuestRequest, Operation, OutcomeUnknown, Progress, Rejected, Services, Started, WriteOutcome
+
+PLAIN_S = 30.0
+"""Deadline of one plain read, retries included."""
+
+LONG_S = 120.0
+"""Deadline of one long-running read; a diagnostics POST alone may take 10 s before it answers (azure-facts.md 1)."""
+
+GUEST_SECONDS = 60
+
+
+@dataclass
+class Collected:
+    """What a pass has seen so far, and the guest operation that is still running."""
+
+    bundle: Bundle
+    guest: WriteOutcome | None = None
+
+
+@dataclass
+class _Gathering:
+    """Answers as they come in; one writer each, so no lock is needed."""
+
+    resources: dict[str, JsonObject] = field(default_factory=dict)
+    operations: dict[str, dict[str, JsonObject]] = field(default_factory=dict)
+    changes: list[JsonObject] = field(default_factory=list)
+    unavailable: list[UnavailableFact] = field(default_factory=list)
+
+    def miss(self, fact: str, resource_id: str | None, why: Unavailable) -> None:
+        self.unavailable.append(
+            UnavailableFact(fact=fact, resource_id=resource_id, reason=why.reason.value, detail=why.detail)
+        )
+
+
+async def collect(run: Run, services: Services, answer: JsonObject | None = None) -> Collected:
+    """Reads everything that this run may read.
+
+    Args:
+        run: Says which VM, under which policy, and whether Run Command is wanted (tier 2).
+        services: The ports.
+        answer: A guest answer that a repair has just brought; then no collector is started.
+
+    Returns:
+        The bundle so far and, in tier 2, how the collector's start ended.
+
+    Raises:
+        NotApplicableError: The VM does not exist or is no Windows VM.
+    """
+    got = _Gathering()
+    say = services.progress
+    vm_id = run.target.vm_id
+    say(Progress("platform", "reading the VM and its instance view"))
+    vm = await _resource(services, got, vm_id)
+    if isinstance(vm, Unavailable) and vm.reason is Reason.NOT_FOUND:
+        raise NotApplicableError(f"There is no VM {vm_id}: {vm.detail}")
+    machine = vm.value if not isinstance(vm, Unavailable) else {}
+    if references.is_windows(machine) is False:
+        raise NotApplicableError(f"{vm_id} runs Linux; this product treats Windows VMs only.")
+    async with asyncio.TaskGroup() as group:
+        guest = group.create_task(_start_guest(run, services, got, machine, answer))
+        group.create_task(_network(services, got, machine, say_stage="network"))
+        group.create_task(_surroundings(services, got, vm_id))
+    bundle = _bundle(run, services, got, answer)
+    say(Progress("endpoint", "probing the RDP endpoints that ARM shows"))
+    bundle = await probe(bundle, services)
+    return Collected(bundle, guest.result())
+
+
+async def probe(bundle: Bundle, services: Services) -> Bundle:
+    """Probes the entries that ARM shows on the target and that are not probed yet; a claimed address is never dialled."""
+    known = {(record.address, record.port) for record in bundle.probes}
+    targets = [one for one in probe_targets(read_facts(bundle)) if (one.address, one.port) not in known]
+    machine = bundle.resources.get(bundle.target.vm_id.lower(), {})
+    name = references.computer_name(machine)
+
+    async def one_probe(address: str, port: int) -> ProbeRecord:
+        result = await services.prober.probe(address, port, computer_name=name)
+        return ProbeRecord(
+            vantage=services.vantage,
+            source_address=bundle.policy.vantage_address,
+            address=address,
+            port=port,
+            at=services.clock.now(),
+            result=result,
+        )
+
+    records = await asyncio.gather(*(one_probe(one.address, one.port) for one in targets))
+    return bundle.model_copy(update={"probes": [*bundle.probes, *records]})
+
+
+def with_guest(bundle: Bundle, answer: Fact[JsonObject]) -> Bundle:
+    """The bundle completed with the guest's answer, or with the reason why there is none."""
+    if isinstance(answer, Unavailable):
+        missing = UnavailableFact(fact="guest", resource_id=None, reason=answer.reason.value, detail=answer.detail)
+        kept = [item for item in bundle.unavailable if item.fact != "guest"]
+        return bundle.model_copy(update={"guest": None, "unavailable": [*kept, missing]})
+    return bundle.model_copy(update={"guest": answer.value})
+
+
+def guest_failure(outcome: WriteOutcome) -> Unavailable | None:
+    """Why a Run Command that did not start gives no answer; None for one that runs."""
+    match outcome:
+        case Started():
+            return None
+        case Rejected(reason=reason, detail=detail):
+            return Unavailable(reason, detail, "guest")
+        case OutcomeUnknown(detail=detail):
+            return Unavailable(Reason.UNREACHABLE, detail, "guest")
+        case _:
+            return Unavailable(Reason.SERVER_ERROR, "Run Command ended before it was started", "guest")
+
+
+def _bundle(run: Run, services: Services, got: _Gathering, answer: JsonObject | None) -> Bundle:
+    return Bundle(
+        target=run.target,
+        policy=run.policy,
+        collected_at=services.clock.now(),
+        resources=got.resources,
+        operations=got.operations,
+        guest=answer,
+        changes=got.changes,
+        unavailable=got.unavailable,
+    )
+
+
+async def _start_guest(
+    run: Run, services: Services, got: _Gathering, vm: JsonObject, answer: JsonObject | None
+) -> WriteOutcome | None:
+    if answer is not None:
+        return None
+    if run.tier < 2:
+        got.miss("guest", None, Unavailable(Reason.NOT_CONFIGURED, "a hint reads nothing inside Windows", "guest"))
+        return None
+    if run.policy.guest_reads == "never":
+        got.miss("guest", None, Unavailable(Reason.NOT_CONFIGURED, "guest_reads is never for this VM", "guest"))
+        return None
+    refused = services.guest.preflight(vm)
+    if refused is not None:
+        got.miss("guest", None, refused)
+        return None
+    services.progress(Progress("guest", "asking Windows through Run Command"))
+    nics = [one for one in references.next_resources(vm) if one]
+    address = await _first_address(services, nics)
+    return await services.guest.start(
+        run.target.vm_id,
+        GuestRequest(
+            run_id=run.run_id,
+            script="collect",
+            user=run.target.user,
+            self_address=address,
+            deadline_s=GUEST_SECONDS,
+        ),
+    )
+
+
+async def _first_address(services: Services, nic_ids: list[str]) -> str | None:
+    for nic_id in nic_ids:
+        nic = await _deadline(services.reads.resource(nic_id), PLAIN_S, nic_id)
+        if not isinstance(nic, Unavailable):
+            addresses = references.private_addresses(nic.value)
+            if addresses:
+                return addresses[0]
+    return None
+
+
+async def _network(services: Services, got: _Gathering, vm: JsonObject, *, say_stage: str) -> None:
+    services.progress(Progress(say_stage, "reading NICs, NSGs, public addresses and load balancers"))
+    nics = await _resources(services, got, references.next_resources(vm))
+    subnets = {one for nic in nics for one in references.subnets_of(nic)}
+    around = await _resources(services, got, [one for nic in nics for one in references.next_resources(nic)])
+    wanted = [one for resource in around for one in (*references.of_subnets(resource, subnets), *references.next_resources(resource))]
+    await _resources(services, got, wanted)
+    vnets = {references.parent(subnet) for subnet in subnets}
+    async with asyncio.TaskGroup() as group:
+        for vnet in vnets:
+            group.create_task(_operation(services, got, Operation.EFFECTIVE_ADMIN_RULES, vnet, LONG_S))
+        if references.is_running(vm):
+            services.progress(Progress(say_stage, "asking for effective rules and routes"))
+        for nic in nics:
+            nic_id = str(nic["id"])
+            for operation in (Operation.EFFECTIVE_SECURITY_RULES, Operation.EFFECTIVE_ROUTES):
+                if references.is_running(vm):
+                    group.create_task(_operation(services, got, operation, nic_id, LONG_S))
+                else:
+                    why = Unavailable(Reason.NOT_RUNNING, "Azure shows effective rules and routes of running VMs only")
+                    got.miss(operation.value, nic_id, why)
+
+
+async def _surroundings(services: Services, got: _Gathering, vm_id: str) -> None:
+    subscription = "/".join(vm_id.split("/")[:3])
+    async with asyncio.TaskGroup() as group:
+        for operation, key in (
+            (Operation.RESOURCE_HEALTH, vm_id),
+            (Operation.RESOURCE_ANNOTATIONS, vm_id),
+            (Operation.LOCKS, vm_id),
+            (Operation.JIT_POLICIES, subscription),
+            (Operation.BASTION_HOSTS, subscription),
+        ):
+            group.create_task(_operation(services, got, operation, key, PLAIN_S))
+        group.create_task(_activity(services, got, vm_id))
+
+
+async def _activity(services: Services, got: _Gathering, vm_id: str) -> None:
+    group_id = "/".join(vm_id.split("/")[:5])
+    found = await _deadline(services.reads.operation(Operation.ACTIVITY, group_id), LONG_S, "activity log")
+    if isinstance(found, Unavailable):
+        got.miss("changes", None, found)
+        return
+    rows = found.value.get("value")
+    got.changes += [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+async def _resources(services: Services, got: _Gathering, ids: Iterable[str]) -> list[JsonObject]:
+    wanted = [one for one in dict.fromkeys(ids) if one.lower() not in got.resources]
+    facts = await asyncio.gather(*(_resource(services, got, one) for one in wanted))
+    return [fact.value for fact in facts if not isinstance(fact, Unavailable)]
+
+
+async def _resource(services: Services, got: _Gathering, resource_id: str) -> Fact[JsonObject]:
+    fact = await _deadline(services.reads.resource(resource_id), PLAIN_S, resource_id)
+    if isinstance(fact, Unavailable):
+        got.miss("resource", resource_id, fact)
+    else:
+        got.resources[resource_id.lower()] = fact.value
+    return fact
+
+
+async def _operation(services: Services, got: _Gathering, operation: Operation, key: str, deadline_s: float) -> None:
+    fact = await _deadline(services.reads.operation(operation, key), deadline_s, f"{operation.value} of {key}")
+    if isinstance(fact, Unavailable):
+        got.miss(operation.value, key, fact)
+    else:
+        got.operations.setdefault(operation.value, {})[key.lower()] = fact.value
+
+
+async def _deadline(read: Awaitable[Fact[JsonObject]], seconds: float, what: str) -> Fact[JsonObject]:
+    try:
+        async with asyncio.timeout(seconds):
+            return await read
+    except TimeoutError:
+        return Unavailable(Reason.TIMEOUT, f"{what} did not answer within {seconds:g} s", what)

@@ -1,0 +1,144 @@
+"""Everything that judgement may ask of one bundle."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rdp_remediate.facts import closings, platform
+from rdp_remediate.facts.evidence import Evidence, objects, parsed
+from rdp_remediate.facts.guest import GuestFacts, read_guest
+from rdp_remediate.facts.network import NetworkFacts, parse_network
+from rdp_remediate.facts.probes import ProbeFact, read_probes
+from rdp_remediate.models.bundle import Bundle, Policy, Target
+from rdp_remediate.models.fact import Fact, Observed, Unavailable
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class JitPort:
+    """One port that a just-in-time policy guards on this VM."""
+
+    policy_id: str
+    port: int
+    max_duration: str
+    allowed_source: str | None
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A management lock that applies to the VM or to what stands above it."""
+
+    lock_id: str
+    level: str
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A Resource Health annotation, such as VirtualMachinePreempted."""
+
+    name: str
+    context: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """One bundle, read. Compared by identity, so that derived decisions can be kept per bundle."""
+
+    target: Target
+    policy: Policy
+    at: datetime
+    vm: Fact[platform.VirtualMachine]
+    network: NetworkFacts
+    guest: GuestFacts
+    probes: tuple[ProbeFact, ...]
+    changes: Fact[list[platform.Change]]
+    annotations: Fact[list[Annotation]]
+    jit_ports: Fact[list[JitPort]]
+    locks: Fact[list[Lock]]
+
+    @property
+    def sources(self) -> tuple[Network, ...]:
+        """The configured sources that are addresses; anything else is left to the rule planner to refuse."""
+        found: list[Network] = []
+        for text in self.policy.sources:
+            try:
+                found.append(ipaddress.ip_network(text, strict=False))
+            except ValueError:
+                continue
+        return tuple(found)
+
+    def closings(self, nsg_ids: Sequence[str]) -> Fact[list[closings.Closing]]:
+        """Every change of the last days that may have closed RDP, oldest first; unread logs make it unavailable."""
+        if isinstance(self.changes, Unavailable):
+            return self.changes
+        found = closings.from_activity(self.changes.value, nsg_ids, self.policy.own_principal_ids, self.at)
+        if not isinstance(self.guest.changes, Unavailable):
+            found += closings.from_guest(self.guest.changes.value, self.at)
+        return Observed(sorted(found, key=lambda closing: closing.at), self.changes.source, self.changes.at)
+
+
+def read_facts(bundle: Bundle) -> Facts:
+    """Reads a bundle; total: whatever cannot be read becomes an unavailable fact. The bundle is left unchanged."""
+    evidence = Evidence(bundle)
+    vm_id = bundle.target.vm_id
+    subscription = "/".join(vm_id.split("/")[:3])
+    return Facts(
+        target=bundle.target,
+        policy=bundle.policy,
+        at=bundle.collected_at,
+        vm=parsed(evidence.resource(vm_id), platform.read_vm),
+        network=parse_network(bundle.model_dump(mode="json", by_alias=True)),
+        guest=read_guest(bundle.guest, evidence.missing("guest"), bundle.collected_at),
+        probes=read_probes(bundle.probes),
+        changes=_changes(bundle, evidence),
+        annotations=parsed(evidence.operation("resource_annotations", vm_id), _annotations),
+        jit_ports=parsed(evidence.operation("jit_policies", subscription), lambda raw: _jit_ports(raw, vm_id)),
+        locks=parsed(evidence.operation("locks", vm_id), _locks),
+    )
+
+
+def _changes(bundle: Bundle, evidence: Evidence) -> Fact[list[platform.Change]]:
+    missing = [item for item in bundle.unavailable if item.fact == "changes"]
+    if missing:
+        return evidence.missing("changes", missing[0].resource_id or "")
+    return parsed(Observed(bundle.changes, "activity log", bundle.collected_at), platform.read_changes)
+
+
+def _annotations(raw: Any) -> list[Annotation]:
+    found = []
+    for row in objects(raw):
+        body: Mapping[str, Any] = row["properties"] if isinstance(row.get("properties"), dict) else row
+        found.append(
+            Annotation(
+                name=str(body.get("annotationName") or ""),
+                context=str(body.get("context") or ""),
+                at=platform.read_time(body.get("occurredTime") or body.get("occuredTime")),
+            )
+        )
+    return found
+
+
+def _jit_ports(raw: Any, vm_id: str) -> list[JitPort]:
+    found = []
+    for policy in objects(raw):
+        for machine in policy["properties"].get("virtualMachines") or []:
+            if str(machine.get("id", "")).lower() != vm_id.lower():
+                continue
+            found += [
+                JitPort(
+                    policy_id=str(policy.get("id") or ""),
+                    port=int(port["number"]),
+                    max_duration=str(port.get("maxRequestAccessDuration") or "PT3H"),
+                    allowed_source=port.get("allowedSourceAddressPrefix"),
+                )
+                for port in machine.get("ports") or []
+            ]
+    return found
+
+
+def _locks(raw: Any) -> list[Lock]:
+    return [Lock(str(row.get("id") or ""), str((row.get("properties") or {}).get("level") or "")) for row in objects(raw)]

@@ -1,0 +1,142 @@
+"""The guest's answer as facts: each section stands or fails alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from rdp_remediate.models import guest as sections
+from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
+
+T = TypeVar("T")
+
+TERM_SERVICE = "TermService"
+REGISTRY_DENY_LOCAL = r"TS\fDenyTSConnections"
+REGISTRY_DENY_POLICY = r"POL\fDenyTSConnections"
+REGISTRY_PORT = r"RT\PortNumber"
+
+_registry: TypeAdapter[dict[str, sections.RegistryValue]] = TypeAdapter(dict[str, sections.RegistryValue])
+_services: TypeAdapter[dict[str, sections.Service | None]] = TypeAdapter(dict[str, sections.Service | None])
+_sessions: TypeAdapter[list[sections.Session]] = TypeAdapter(list[sections.Session])
+_addresses: TypeAdapter[list[sections.Address]] = TypeAdapter(list[sections.Address])
+_changes: TypeAdapter[list[sections.GuestChange]] = TypeAdapter(list[sections.GuestChange])
+
+
+@dataclass(frozen=True)
+class GuestFacts:
+    """What the collector saw inside Windows."""
+
+    os: Fact[sections.OsSection]
+    registry: Fact[Mapping[str, sections.RegistryValue]]
+    services: Fact[Mapping[str, sections.Service | None]]
+    listener: Fact[sections.ListenerSection]
+    firewall: Fact[sections.FirewallSection]
+    sessions: Fact[list[sections.Session]]
+    sign_ins: Fact[sections.SignInSection]
+    certificate: Fact[sections.CertificateSection]
+    addresses: Fact[list[sections.Address]]
+    self_probe: Fact[sections.SelfProbe]
+    changes: Fact[list[sections.GuestChange]]
+    items: Mapping[str, Unavailable]
+
+    def registry_value(self, path: str) -> Fact[sections.RegistryValue]:
+        """One registry value; an observed None is a value that was looked for and is absent."""
+        if isinstance(self.registry, Unavailable):
+            return self.registry
+        if f"registry.{path}" in self.items:
+            return self.items[f"registry.{path}"]
+        if path not in self.registry.value:
+            return Unavailable(Reason.NOT_COLLECTED, f"the collector did not look for {path}", f"guest.registry.{path}")
+        return Observed(self.registry.value[path], f"guest registry {path}", self.registry.at)
+
+    def registry_number(self, path: str) -> Fact[int | None]:
+        """One numeric registry value; None: absent. Another kind than a number is malformed, never zero."""
+        fact = self.registry_value(path)
+        if isinstance(fact, Unavailable):
+            return fact
+        if fact.value is None or (isinstance(fact.value, int) and not isinstance(fact.value, bool)):
+            return Observed(fact.value, fact.source, fact.at)
+        return Unavailable(Reason.MALFORMED, f"{path} is no number: {fact.value!r}"[:200], fact.source)
+
+    def service(self, name: str) -> Fact[sections.Service | None]:
+        """One service; an observed None is a service that is not installed."""
+        if isinstance(self.services, Unavailable):
+            return self.services
+        if f"services.{name}" in self.items:
+            return self.items[f"services.{name}"]
+        by_name = {key.lower(): value for key, value in self.services.value.items()}
+        if name.lower() not in by_name:
+            return Unavailable(Reason.NOT_COLLECTED, f"the collector did not look for {name}", f"guest.services.{name}")
+        return Observed(by_name[name.lower()], f"guest service {name}", self.services.at)
+
+    def rdp_port(self) -> Fact[int]:
+        """The port that TermService is set to listen on (RT\\PortNumber)."""
+        fact = self.registry_number(REGISTRY_PORT)
+        if isinstance(fact, Unavailable):
+            return fact
+        if fact.value is None or not 1 <= fact.value <= 65535:
+            return Unavailable(Reason.MALFORMED, f"RT\\PortNumber is {fact.value}", fact.source)
+        return Observed(fact.value, fact.source, fact.at)
+
+    def people(self) -> Fact[list[sections.Session]]:
+        """The sessions that belong to a person."""
+        if isinstance(self.sessions, Unavailable):
+            return self.sessions
+        return Observed([s for s in self.sessions.value if s.user], self.sessions.source, self.sessions.at)
+
+
+def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> GuestFacts:
+    """Takes a decoded guest answer apart.
+
+    Args:
+        answer: The bundle's `guest`, or None.
+        absent: Why there is no answer; used for every section when `answer` is None.
+        at: When the bundle was collected.
+
+    Returns:
+        Facts in which a missing or malformed section is unavailable and the others stand.
+    """
+    items = _items(answer)
+
+    def section(name: str, parse: Any) -> Any:
+        if answer is None:
+            return Unavailable(absent.reason, absent.detail, f"guest.{name}")
+        if name in items:
+            return items[name]
+        if answer.get(name) is None:
+            return Unavailable(Reason.NOT_COLLECTED, f"the guest's answer has no section {name}", f"guest.{name}")
+        try:
+            return Observed(parse(answer[name]), f"guest {name}", at)
+        except ValidationError as refused:
+            first = refused.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            return Unavailable(Reason.MALFORMED, f"section {name}, {where}: {first['msg']}"[:200], f"guest.{name}")
+
+    return GuestFacts(
+        os=section("os", sections.OsSection.model_validate),
+        registry=section("registry", _registry.validate_python),
+        services=section("services", _services.validate_python),
+        listener=section("listener", sections.ListenerSection.model_validate),
+        firewall=section("firewall", sections.FirewallSection.model_validate),
+        sessions=section("sessions", _sessions.validate_python),
+        sign_ins=section("sign_ins", sections.SignInSection.model_validate),
+        certificate=section("certificate", sections.CertificateSection.model_validate),
+        addresses=section("addresses", _addresses.validate_python),
+        self_probe=section("self_probe", sections.SelfProbe.model_validate),
+        changes=section("changes", _changes.validate_python),
+        items=items,
+    )
+
+
+def _items(answer: JsonObject | None) -> dict[str, Unavailable]:
+    found: dict[str, Unavailable] = {}
+    for row in (answer or {}).get("unavailable") or []:
+        if not isinstance(row, dict) or not isinstance(row.get("fact"), str):
+            continue
+        word = row.get("reason")
+        reason = Reason(word) if word in Reason.__members__.values() else Reason.SERVER_ERROR
+        found[row["fact"]] = Unavailable(reason, str(row.get("detail") or reason), f"guest.{row['fact']}")
+    return found

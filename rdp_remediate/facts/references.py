@@ -1,0 +1,117 @@
+"""Which resources a resource leads to, so that collection can follow the path of a packet without reading JSON itself."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rdp_remediate.models.base import JsonObject
+
+_CHILD_MARKERS = (
+    "/ipconfigurations/",
+    "/subnets/",
+    "/frontendipconfigurations/",
+    "/backendaddresspools/",
+    "/inboundnatrules/",
+    "/securityrules/",
+)
+
+
+def next_resources(resource: JsonObject) -> list[str]:
+    """The ids of the resources that decide about this one's inbound packets, without repeats.
+
+    A VM leads to its NICs; a NIC to its NSG, the VNets of its subnets, public addresses, load balancers and application
+    security groups; a VNet to the NSGs and route tables of its subnets; a load balancer to its frontends' public addresses.
+    """
+    kind = str(resource.get("type") or "").lower()
+    properties = resource.get("properties")
+    if not isinstance(properties, dict):
+        return []
+    found: list[str] = []
+    if kind == "microsoft.compute/virtualmachines":
+        found += _ids(_objects(_object(properties.get("networkProfile")).get("networkInterfaces")))
+    elif kind == "microsoft.network/networkinterfaces":
+        found += _of_nic(properties)
+    elif kind == "microsoft.network/loadbalancers":
+        for frontend in _objects(properties.get("frontendIPConfigurations")):
+            found += _ids([_object(_object(frontend.get("properties")).get("publicIPAddress"))])
+    return list(dict.fromkeys(parent(one) for one in found))
+
+
+def of_subnets(vnet: JsonObject, subnet_ids: set[str]) -> list[str]:
+    """The NSGs and route tables of the named subnets (lower-case ids) of a VNet."""
+    found: list[str] = []
+    for subnet in _objects(_object(vnet.get("properties")).get("subnets")):
+        if str(subnet.get("id", "")).lower() in subnet_ids:
+            body = _object(subnet.get("properties"))
+            found += _ids([_object(body.get("networkSecurityGroup")), _object(body.get("routeTable"))])
+    return found
+
+
+def subnets_of(nic: JsonObject) -> set[str]:
+    """The lower-case ids of the subnets that a NIC's IP configurations lie in."""
+    bodies = [_object(c.get("properties")) for c in _objects(_object(nic.get("properties")).get("ipConfigurations"))]
+    return {one.lower() for body in bodies for one in _ids([_object(body.get("subnet"))])}
+
+
+def private_addresses(nic: JsonObject) -> list[str]:
+    """The private addresses of a NIC, the primary one first."""
+    bodies = [_object(c.get("properties")) for c in _objects(_object(nic.get("properties")).get("ipConfigurations"))]
+    ordered = sorted(bodies, key=lambda body: body.get("primary") is not True)
+    return [str(body["privateIPAddress"]) for body in ordered if body.get("privateIPAddress")]
+
+
+def is_windows(vm: JsonObject) -> bool | None:
+    """Whether the OS disk is a Windows one; None when the VM does not say."""
+    disk = _object(_object(_object(vm.get("properties")).get("storageProfile")).get("osDisk"))
+    system = disk.get("osType")
+    return None if system is None else str(system).lower() == "windows"
+
+
+def is_running(vm: JsonObject) -> bool:
+    """Whether the instance view says PowerState/running."""
+    statuses = _objects(_object(_object(vm.get("properties")).get("instanceView")).get("statuses"))
+    return any(str(s.get("code", "")).lower() == "powerstate/running" for s in statuses)
+
+
+def computer_name(vm: JsonObject) -> str | None:
+    """The computer name that the agent reported, or the one of the OS profile."""
+    properties = _object(vm.get("properties"))
+    name = _object(properties.get("instanceView")).get("computerName") or _object(properties.get("osProfile")).get("computerName")
+    return str(name) if name else None
+
+
+def tags_of(resource: JsonObject) -> dict[str, str]:
+    """The tags of a resource."""
+    return {str(k): str(v) for k, v in _object(resource.get("tags")).items()}
+
+
+def location_of(resource: JsonObject) -> str:
+    """The location without blanks, lower case."""
+    return str(resource.get("location") or "").replace(" ", "").lower()
+
+
+def parent(resource_id: str) -> str:
+    """The top resource of a child id: a subnet's VNet, a NAT rule's load balancer."""
+    lower = resource_id.lower()
+    cuts = [lower.index(marker) for marker in _CHILD_MARKERS if marker in lower]
+    return resource_id[: min(cuts)] if cuts else resource_id
+
+
+def _of_nic(properties: JsonObject) -> Iterator[str]:
+    yield from _ids([_object(properties.get("networkSecurityGroup"))])
+    for configuration in _objects(properties.get("ipConfigurations")):
+        body = _object(configuration.get("properties"))
+        yield from _ids([_object(body.get("subnet")), _object(body.get("publicIPAddress"))])
+        for key in ("loadBalancerInboundNatRules", "loadBalancerBackendAddressPools", "applicationSecurityGroups"):
+            yield from _ids(_objects(body.get(key)))
+
+
+def _ids(links: list[JsonObject]) -> list[str]:
+    return [str(link["id"]) for link in links if link.get("id")]
+
+
+def _object(value: Any) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[JsonObject]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

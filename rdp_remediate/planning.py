@@ -1,0 +1,237 @@
+"""Findings to a plan: which steps, in which order, at what risk, and which of them wait for a person. Pure.
+
+The safety rules of DESIGN section 4 are applied here and nowhere else; a fix only says what it would change.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.guest import GuestFacts
+from rdp_remediate.facts.need import UnseenError
+from rdp_remediate.fixes.fix import Draft, Fix, Refused, all_fixes
+from rdp_remediate.models.bundle import Mode
+from rdp_remediate.models.fact import Unavailable
+from rdp_remediate.models.plan import Plan, Refusal, Risk, Step
+from rdp_remediate.models.report import Confidence, Finding, FindingStatus
+from rdp_remediate.network.exposure import exposure_of
+from rdp_remediate.facts.closings import together
+from rdp_remediate.network.question import ask
+
+BRUTE_FORCE_FAILED_SIGN_INS = 30
+"""Failed sign-ins in 15 minutes from which an attack is assumed; background noise of the Internet stays below."""
+
+DOMAIN_CONTROLLER_TAG = "rdp-remediate-domain-controller"
+DOMAIN_CONTROLLER_ROLES = (4, 5)
+
+
+@dataclass(frozen=True)
+class History:
+    """What earlier passes and runs did, as far as it matters for this plan.
+
+    Attributes:
+        done_fixes: Fixes whose steps were already applied in this run; a fault that returns is refused as came_back.
+        reopenings: How often each rule name was opened in the last seven days.
+    """
+
+    done_fixes: frozenset[str] = frozenset()
+    reopenings: tuple[tuple[str, int], ...] = ()
+
+
+def plan(facts: Facts, findings: Sequence[Finding], history: History = History()) -> Plan:
+    """Makes the plan for what the checks found.
+
+    Nothing is planned on the strength of an unknown, an error, or a fault that is only possible.
+    """
+    steps: list[Step] = []
+    refusals: list[Refusal] = []
+    for one in all_fixes():
+        reasons = [f for f in findings if f.fault in one.faults and _actionable(f)]
+        if not reasons:
+            continue
+        made, refused = _apply(one, facts, reasons, history)
+        steps += made
+        refusals += refused
+    handled = {fault for one in all_fixes() for fault in one.faults}
+    refusals += [
+        Refusal(fault=f.fault, code="by_hand", why=f.by_hand or "There is no automatic fix for this.")
+        for f in findings
+        if f.fault and _actionable(f) and f.fault not in handled
+    ]
+    return Plan(steps=steps, refusals=refusals)
+
+
+def _actionable(finding: Finding) -> bool:
+    return (
+        finding.status in (FindingStatus.FAIL, FindingStatus.BY_DESIGN)
+        and finding.fault is not None
+        and finding.confidence is not Confidence.POSSIBLE
+    )
+
+
+def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) -> tuple[list[Step], list[Refusal]]:
+    faults = sorted({f.fault for f in findings if f.fault}, key=one.faults.index)
+    if one.name in history.done_fixes:
+        return [], [_refusal(fault, Refused("came_back", _CAME_BACK)) for fault in faults]
+    if one.layer == "guest" and (reason := _domain_controller(facts.guest, facts.policy.tags)):
+        return [], [_refusal(fault, reason) for fault in faults]
+    steps: list[Step] = []
+    refusals: list[Refusal] = []
+    try:
+        for yielded in one.generate(facts, findings):
+            if isinstance(yielded, Refused):
+                refusals += [_refusal(fault, yielded) for fault in faults]
+            else:
+                steps.append(_step(one, yielded, faults, facts, findings, history))
+    except UnseenError as unseen:
+        why = f"What the fix must compare with could not be read: {unseen.unavailable.detail}"
+        return [], [_refusal(fault, Refused("unseen", why)) for fault in faults]
+    return steps, refusals
+
+
+_CAME_BACK = "This was repaired in this run and the fault came back; something else sets it. Find out what before trying again."
+
+
+def _refusal(fault: str, refused: Refused) -> Refusal:
+    return Refusal(fault=fault, code=refused.code, why=refused.why, owner=refused.owner)
+
+
+def _domain_controller(guest: GuestFacts, tags: dict[str, str]) -> Refused | None:
+    if isinstance(guest.os, Unavailable):
+        return Refused("unseen", f"The domain role could not be read: {guest.os.detail}")
+    if guest.os.value.domain_role in DOMAIN_CONTROLLER_ROLES and tags.get(DOMAIN_CONTROLLER_TAG) != "allow":
+        return Refused(
+            "domain_controller",
+            f"This is a domain controller; nothing inside it is changed unless it is tagged {DOMAIN_CONTROLLER_TAG}=allow.",
+            "the directory team",
+        )
+    return None
+
+
+def _step(one: Fix, draft: Draft, faults: list[str], facts: Facts, findings: list[Finding], history: History) -> Step:
+    risk, risk_why = _risk(draft, facts, one)
+    asks = [
+        draft.always_ask,
+        *_deliberate(one, facts),
+        _people(draft, facts),
+        _attack(draft, facts) if draft.opens else None,
+        _likely(findings),
+        _reopened(draft, history),
+    ]
+    if risk is not Risk.SAFE and risk.value not in facts.policy.auto_risks:
+        asks.append(risk_why)
+    if facts.policy.mode is Mode.APPROVE:
+        asks.append("mode approve: a person decides every change")
+    people = facts.guest.people()
+    sessions = None
+    if draft.drops_sessions and not isinstance(people, Unavailable):
+        sessions = sorted(one_session.id for one_session in people.value)
+    why = "; ".join(dict.fromkeys(reason for reason in asks if reason))
+    return Step(
+        step_id=step_id(one.name, draft),
+        fix=one.name,
+        faults=faults,
+        group=one.name,
+        layer=one.layer,
+        kind=draft.kind,
+        target=draft.target,
+        expected=draft.expected,
+        desired=draft.desired,
+        sessions=sessions,
+        title=draft.title,
+        postcondition=draft.postcondition,
+        risk=risk,
+        permissions=list(one.permissions),
+        approval=why or None,
+        undoable=draft.undoable,
+    )
+
+
+def step_id(fix_name: str, draft: Draft) -> str:
+    """A stable id: the same fix, kind and target give the same id in every pass."""
+    text = json.dumps([fix_name, draft.kind, draft.target], sort_keys=True)
+    return f"{fix_name}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _risk(draft: Draft, facts: Facts, one: Fix) -> tuple[Risk, str]:
+    if draft.risk is not Risk.SAFE:
+        return draft.risk, _RISK_WHY[draft.risk]
+    if draft.opens and one.layer == "guest":
+        exposure = exposure_of(facts, ask(facts).port)
+        if exposure is not None:
+            return Risk.EXPOSING, exposure
+    return Risk.SAFE, ""
+
+
+_RISK_WHY = {
+    Risk.DISRUPTIVE: "disruptive: it drops sessions, restarts something or costs money",
+    Risk.EXPOSING: "exposing: it admits an address outside the configured sources",
+    Risk.SENSITIVE: "sensitive: it overrides a setting that somebody may have chosen",
+}
+
+
+def _deliberate(one: Fix, facts: Facts) -> list[str]:
+    """Why the closing may be deliberate; unread logs count, because unseen is not absent."""
+    policy, network = facts.policy, facts.network
+    reasons: list[str] = []
+    if not isinstance(facts.vm, Unavailable):
+        marked = {tag.lower() for tag in policy.isolation_tags} & {tag.lower() for tag in facts.vm.value.tags}
+        if marked:
+            reasons.append(f"the VM carries the isolation tag {', '.join(sorted(marked))}")
+    nsg_ids = ask(facts).nsg_ids
+    isolating = {one_id.lower() for one_id in policy.isolation_nsgs} & {one_id.lower() for one_id in nsg_ids}
+    if isolating:
+        reasons.append(f"the isolation NSG {', '.join(sorted(isolating))} is attached")
+    del network
+    closings = facts.closings(nsg_ids)
+    if isinstance(closings, Unavailable):
+        return [*reasons, f"who closed it could not be read ({closings.detail})"]
+    if one.layer == "guest" and one.closed_by and isinstance(facts.guest.changes, Unavailable):
+        reasons.append(f"who closed it inside Windows could not be read ({facts.guest.changes.detail})")
+    recent = [c for c in closings.value if facts.at - c.at <= timedelta(days=7)]
+    pair = together(recent)
+    if pair:
+        reasons.append(f"two closing changes within 30 minutes look like a quarantine: {pair[0].text}; {pair[1].text}")
+    authored = [c for c in recent if c.kind in one.closed_by and c.author]
+    if authored:
+        reasons.append(f"it may have been closed on purpose: {authored[-1].text}")
+    elif not reasons and policy.unknown_author == "ask":
+        reasons.append("author unknown, and this installation asks in that case")
+    return reasons
+
+
+def _people(draft: Draft, facts: Facts) -> str | None:
+    if not draft.drops_sessions:
+        return None
+    people = facts.guest.people()
+    if isinstance(people, Unavailable):
+        return f"whether people are signed in could not be read ({people.detail})"
+    if people.value:
+        return f"people are signed in: {', '.join(f'{s.user} ({s.state})' for s in people.value)}"
+    return None
+
+
+def _attack(draft: Draft, facts: Facts) -> str | None:
+    del draft
+    sign_ins = facts.guest.sign_ins
+    if isinstance(sign_ins, Unavailable):
+        return f"failed sign-ins could not be counted ({sign_ins.detail}), so an attack cannot be ruled out"
+    if sign_ins.value.failed >= BRUTE_FORCE_FAILED_SIGN_INS:
+        return f"{sign_ins.value.failed} failed sign-ins in {sign_ins.value.window_s // 60} minutes: a brute force may be going on"
+    return None
+
+
+def _likely(findings: list[Finding]) -> str | None:
+    if any(f.confidence is Confidence.LIKELY for f in findings):
+        return "the cause is likely, not confirmed"
+    return None
+
+
+def _reopened(draft: Draft, history: History) -> str | None:
+    count = dict(history.reopenings).get(str(draft.target.get("name")), 0)
+    if draft.kind == "security_rule" and count >= 3:
+        return f"this rule was opened {count} times in seven days; a permanent rule is the better answer"
+    return None

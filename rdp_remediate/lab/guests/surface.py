@@ -1,0 +1,148 @@
+"""The part of a guest's state that the two scripts read and that decides RDP: all that `modelled` knows of Windows.
+
+What lies outside is not in a modelled guest's healthy state; a state that holds any of it needs winps.
+"""
+
+from typing import Any
+
+from rdp_remediate.lab.guest_runtime import GuestState
+from rdp_remediate.lab.guests import registry
+
+_FIREWALL_VALUES = ("EnableFirewall", "DoNotAllowExceptions", "DefaultInboundAction", "AllowLocalPolicyMerge")
+_PROFILE_KEYS = ("DomainProfile", "PrivateProfile", "PublicProfile", "StandardProfile")
+
+REGISTRY_VALUES: dict[str, tuple[str, ...]] = {
+    "TS": ("fDenyTSConnections", "TSEnabled", "TSUserEnabled", "TSServerDrainMode", "fSingleSessionPerUser"),
+    "RT": (
+        "fEnableWinStation", "fLogonDisabled", "PortNumber", "LanAdapter", "SecurityLayer", "UserAuthentication",
+        "MinEncryptionLevel", "fAllowSecProtocolNegotiation", "SSLCertificateSHA1Hash", "MaxInstanceCount",
+        "KeepAliveTimeout", "MaxIdleTime", "MaxConnectionTime", "MaxDisconnectionTime", "fInheritMaxIdleTime",
+        "fInheritMaxSessionTime", "fInheritMaxDisconnectionTime", "fQueryUserConfigFromLocalMachine",
+        "fQueryUserConfigFromDC",
+    ),
+    "POL": (
+        "fDenyTSConnections", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel", "MaxInstanceCount",
+        "KeepAliveEnable", "KeepAliveInterval", "fDisableAutoReconnect", "fQueryUserConfigFromDC",
+        "fQueryUserConfigFromLocalMachine", "LicensingMode", "LicenseServers", "MaxIdleTime", "MaxConnectionTime",
+        "MaxDisconnectionTime", "fSingleSessionPerUser", "CertTemplateName", "fPromptForPassword", "SelectTransport",
+    ),
+    r"TS\WinStations": ("SelfSignedCertStore",),
+    r"TS\RCM\Licensing Core": ("LicensingMode",),
+    r"SCH\Protocols\TLS 1.2\Server": ("Enabled", "DisabledByDefault"),
+    "LSA": ("disabledomaincreds",),
+    r"LSA\FIPSAlgorithmPolicy": ("Enabled",),
+    "SETUP": ("SystemSetupInProgress", "OOBEInProgress"),
+    **{rf"FWP\{profile}": _FIREWALL_VALUES for profile in _PROFILE_KEYS},
+    **{rf"FWP\{profile}\Services\RemoteDesktop": ("Enabled",) for profile in _PROFILE_KEYS},
+}  # fmt: skip
+"""Short key to the values that an answer holds, present or not."""
+
+SERVICES = (
+    "TermService", "UmRdpService", "SessionEnv", "RpcSs", "BFE", "mpssvc", "CertPropSvc", "KeyIso", "CryptSvc", "Dhcp",
+    "Dnscache", "nsi", "Netlogon", "LanmanWorkstation", "RdAgent", "WindowsAzureGuestAgent",
+)  # fmt: skip
+
+BUILT_IN_RULES = ("RemoteDesktop-UserMode-In-TCP", "RemoteDesktop-UserMode-In-UDP")
+
+RECORD_FOLDER = r"C:\ProgramData\rdp-remediate"
+
+_WHOLE_SECTIONS = ("schema", "now", "os", "tcp", "sessions", "events", "constraints", "dynamics")
+_CERTIFICATE_STORES = (r"LocalMachine\Remote Desktop", r"LocalMachine\My")
+
+
+def full_key(short_key: str) -> str:
+    r"""Returns the registry key of a short one, such as `RT` or `TS\WinStations`."""
+    name, _, rest = short_key.partition("\\")
+    return registry.SHORT_NAMES[name] + (f"\\{rest}" if rest else "")
+
+
+def project(state: GuestState) -> GuestState:
+    """Returns the known part of a whole state; the healthy states of this package are made so from winps' own."""
+    projected: GuestState = {name: state[name] for name in _WHOLE_SECTIONS if name in state}
+    projected["registry"] = {}
+    for key, values in state["registry"].items():
+        kept = {name: entry for name, entry in values.items() if is_known_value(key, name)}
+        if kept:
+            projected["registry"][key] = kept
+    wanted = {name.lower() for name in SERVICES}
+    projected["services"] = {name: service for name, service in state["services"].items() if name.lower() in wanted}
+    pids = {row["pid"] for row in state["tcp"]} | {service["pid"] for service in projected["services"].values()}
+    projected["processes"] = [process for process in state["processes"] if process["pid"] in pids]
+    projected["firewall"] = {
+        "profiles": state["firewall"]["profiles"],
+        "rules": [rule for rule in state["firewall"]["rules"] if _is_near_rdp(rule)],
+    }
+    projected["network"] = {name: state["network"][name] for name in ("adapters", "addresses")}
+    projected["certificates"] = {store: state["certificates"][store] for store in _CERTIFICATE_STORES}
+    return projected
+
+
+def unknown_parts(state: GuestState) -> list[str]:
+    """Returns what a state holds that is not known here, as paths; empty when `modelled` can answer for it."""
+    unknown = [
+        name for name, section in state.items()
+        if section and name not in {*_WHOLE_SECTIONS, "registry", "services", "processes", "firewall", "network",
+                                    "certificates", "files"}
+    ]  # fmt: skip
+    unknown += [
+        rf"registry.{key}\{name}"
+        for key, values in state.get("registry", {}).items()
+        for name in values
+        if not is_known_value(key, name)
+    ]
+    unknown += _unknown_services(state)
+    unknown += _unknown_parts_of("firewall", state, {"profiles", "rules", "ipsec_rules"})
+    if state.get("firewall", {}).get("ipsec_rules"):
+        unknown.append("firewall.ipsec_rules")
+    unknown += _unknown_parts_of("network", state, {"adapters", "addresses"})
+    unknown += _unknown_parts_of("certificates", state, set(_CERTIFICATE_STORES))
+    unknown += [
+        f"files.{path}" for path in state.get("files", {}) if not path.lower().startswith(RECORD_FOLDER.lower())
+    ]
+    unknown += [
+        f"dynamics.{name}"
+        for name in state.get("dynamics", {})
+        if name not in {"listener", "listener_port", "listener_lan_adapter"}
+    ]
+    return unknown
+
+
+def is_known_value(key: str, name: str) -> bool:
+    """True if a registry value is read by the scripts or decides the listener or the firewall."""
+    spelled = registry.same_key(key)
+    for short_key, names in REGISTRY_VALUES.items():
+        if registry.same_key(full_key(short_key)) == spelled and name.lower() in {known.lower() for known in names}:
+            return True
+    if spelled.startswith(registry.same_key(registry.LANA_TABLE) + "\\"):
+        return name.lower() == "lanaid"
+    if spelled.startswith(registry.same_key(registry.FIREWALL_LOCAL) + "\\"):
+        return spelled.count("\\") == registry.FIREWALL_LOCAL.count("\\") + 1 and name in _FIREWALL_VALUES
+    service_keys = {registry.same_key(rf"{registry.SERVICES}\{service}") for service in SERVICES}
+    return spelled in service_keys and name.lower() == "start"
+
+
+def _is_near_rdp(rule: dict[str, Any]) -> bool:
+    if rule["direction"] != "Inbound":
+        return False
+    return rule["name"].startswith("RemoteDesktop-") or (rule["enabled"] and rule["protocol"] in {"TCP", "Any"})
+
+
+def _unknown_services(state: GuestState) -> list[str]:
+    wanted = {name.lower() for name in SERVICES}
+    unknown = []
+    for name, service in state.get("services", {}).items():
+        if name.lower() not in wanted:
+            unknown.append(f"services.{name}")
+            continue
+        # These decide how a start or a stop ends; only winps plays them.
+        unknown += [
+            f"services.{name}.{field}"
+            for field in ("start_result", "stop_result", "start_delay_s", "stop_delay_s", "deny", "account_ok",
+                          "pending_until")
+            if service.get(field) not in (None, 0, [], True)
+        ]  # fmt: skip
+    return unknown
+
+
+def _unknown_parts_of(section: str, state: GuestState, known: set[str]) -> list[str]:
+    return [f"{section}.{name}" for name, part in state.get(section, {}).items() if name not in known and part]

@@ -1,0 +1,83 @@
+"""Run as a program (`python -m tests.lab.guests.test_states`) it writes the states from winps."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rdp_remediate.errors import UsageError
+from rdp_remediate.lab.guests import states, surface
+from rdp_remediate.lab.guests.states import merge_patch
+from rdp_remediate.lab.guests.winps import WinpsGuest
+from tests.lab.guests.winps_guest import winps_or_skip
+
+
+def tool_state(guest: WinpsGuest, base: str) -> dict[str, Any]:
+    guest.healthy_state(base)
+    whole: dict[str, Any] = json.loads(guest._states[base])
+    return surface.project(whole)
+
+
+@pytest.mark.parametrize("base", states.BASES)
+def test_the_healthy_state_is_winps_own(base: str) -> None:
+    assert states.healthy_state(base) == tool_state(winps_or_skip(), base), (
+        "winps changed its healthy states: run .venv/bin/python -m tests.lab.guests.test_states"
+    )
+
+
+@pytest.mark.parametrize("base", states.BASES)
+def test_a_healthy_state_holds_nothing_unknown(base: str) -> None:
+    assert surface.unknown_parts(states.healthy_state(base)) == []
+
+
+def test_two_states_share_nothing() -> None:
+    first = states.healthy_state("win11")
+    first["services"]["TermService"]["state"] = "Stopped"
+    assert states.healthy_state("win11")["services"]["TermService"]["state"] == "Running"
+
+
+def test_an_unknown_base_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="server1999"):
+        states.healthy_state("server1999")
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "merged"),
+    [  # RFC 7396, appendix A
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_a_merge_patch_changes_as_the_rfc_says(target: object, patch: object, merged: object) -> None:
+    assert merge_patch(target, patch) == merged
+
+
+def _difference(old: Any, new: Any) -> Any:
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    gone: dict[str, Any] = {name: None for name in old if name not in new}
+    changed = {
+        name: _difference(old[name], value) if name in old else value
+        for name, value in new.items()
+        if name not in old or old[name] != value
+    }
+    return gone | changed
+
+
+def _write() -> None:
+    guest = WinpsGuest()
+    whole = tool_state(guest, states.BASES[0])
+    folder = Path(states.__file__).parent / "states"
+    for base in states.BASES:
+        document = whole if base == states.BASES[0] else _difference(whole, tool_state(guest, base))
+        text = json.dumps(document, ensure_ascii=False, indent=1)
+        (folder / f"{base}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _write()

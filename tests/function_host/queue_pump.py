@@ -1,9 +1,9 @@
 """Carries messages between real Azurite queues and the functions of a FunctionHost, as the host's queue extension does.
 
 A received message is held for 10 minutes (the listener's constant, renewed while the function runs, not a setting).
-Success writes the outputs, then deletes the message. Failure makes it visible again after host.json's visibilityTimeout,
-and at maxDequeueCount moves it to `<queue>-poison`; a message that is not base64 is moved there at once. When the host
-dies, nothing is deleted and the message comes back after those 10 minutes: `let_lost_return`.
+Success writes the outputs, then deletes the message. Failure makes it visible again after host.json's
+visibilityTimeout, and at maxDequeueCount moves it to `<queue>-poison`; a message that is not base64 is moved there at
+once. When the host dies, nothing is deleted and the message comes back after those 10 minutes: `let_lost_return`.
 """
 
 import base64

@@ -41,6 +41,7 @@ FAILED_RDP = "failed-rdp"
 MAX_MACHINES = 100
 """More machines in one alert point to a query without a filter, and would start as many runs."""
 
+_SPLIT = "; let its rule split by _ResourceId or Computer"
 _COMMON = "azuremonitorcommonalertschema"
 _ACTIVITY_WEBHOOK = "microsoft.insights/activitylogs"
 
@@ -110,7 +111,7 @@ def _read_common(data: JsonObject, rules: frozenset[str], own: frozenset[str]) -
         return _activity(context, "alert.data.alertContext", targets, fired, own)
     items = texts_at(essentials, "configurationItems", where) if signal == "log" else []
     machines = machines_of_metric_or_log(context, "alert.data.alertContext", targets, items)
-    return _outcomes(machines, fired, f"The alert {rule} fired")
+    return _outcomes(machines, fired, f"The alert {rule} fired", _SPLIT)
 
 
 def _read_activity_webhook(data: JsonObject, own: frozenset[str]) -> list[Incident | Ignored]:
@@ -159,14 +160,16 @@ def _activity(
     return _outcomes(machines, fired, what)
 
 
-def _outcomes(machines: list[Machine | Ignored], fired: _Fired, what: str) -> list[Incident | Ignored]:
+def _outcomes(
+    machines: list[Machine | Ignored], fired: _Fired, what: str, advice: str = ""
+) -> list[Incident | Ignored]:
     if len(machines) > MAX_MACHINES:
         refuse(f"The alert names {len(machines)} machines, more than {MAX_MACHINES}; narrow its rule")
     if not machines:
         return [
             Ignored(
                 IgnoredReason.NO_MACHINE_NAMED,
-                f"{what}, but it names no machine; let its rule split by _ResourceId or Computer.",
+                f"{what}, but it names no machine{advice}.",
                 fired.event_id,
             )
         ]

@@ -14,7 +14,7 @@ SCENARIO ?=
 SELECT ?= -m "not slow"
 DOCS_GENERATE ?= $(BIN)/python docs/generate.py
 DOCS_CHECK ?= $(BIN)/python docs/generate.py --check
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .PHONY: help demo test check bench fuzz package docs az-transcript lock setup
 

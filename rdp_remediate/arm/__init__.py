@@ -1,0 +1,1 @@
+"""Azure Resource Manager: the only importer of azure.mgmt.* and azure.identity."""

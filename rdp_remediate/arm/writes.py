@@ -1,0 +1,283 @@
+"""Acting calls of Azure Resource Manager. None is ever sent again once Azure may have seen it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from azure.mgmt.compute.models import RunCommandInput
+from azure.mgmt.network.models import SecurityRule
+
+from rdp_remediate.arm.answers import FAILURES, Answer, answer_of, refusal, sentence, write_failure
+from rdp_remediate.arm.clients import ArmClients, correlated
+from rdp_remediate.arm.ids import ArmId, parse
+from rdp_remediate.arm.polling import (
+    Ended,
+    Failed,
+    FirstAnswer,
+    Lost,
+    Polled,
+    PollState,
+    PollTimes,
+    Running,
+    advance,
+    begin,
+    no_answer,
+)
+from rdp_remediate.arm.redaction import redact
+from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.fact import Reason
+from rdp_remediate.ports import ArmWrites, Completed, OutcomeUnknown, Rejected, Started, WriteOutcome
+
+_JIT_API = "2020-01-01"
+_MALFORMED_ID = Rejected(Reason.MALFORMED, 0, "InvalidResourceId", "This is no ARM resource id; nothing was sent.")
+
+
+class AzureWrites(ArmWrites):
+    """`ArmWrites` over the genuine Azure clients.
+
+    A write of a rule is awaited to its end. It runs on when the caller is cancelled or its deadline passes; then its
+    outcome is unknown to the caller, and evidence decides.
+    """
+
+    def __init__(
+        self,
+        clients: ArmClients,
+        *,
+        correlation_id: str | None = None,
+        deadline_s: float = 120.0,
+        poll_times: PollTimes | None = None,
+        started_times: PollTimes | None = None,
+    ) -> None:
+        """Writes with the given clients.
+
+        Args:
+            clients: The clients of this event loop.
+            correlation_id: GUID that Azure's logs show with every request; see `clients.correlation_id`.
+            deadline_s: How long a rule's write may take before its outcome counts as unknown.
+            poll_times: Waits between the polls of a rule's write.
+            started_times: Waits that `Started` names; by default 5 s, and 30 s at most.
+        """
+        self._clients = clients
+        self._correlation_id = correlation_id
+        self._deadline_s = deadline_s
+        self._poll_times = poll_times or PollTimes()
+        self._started_times = started_times or PollTimes(default_s=5.0, longest_s=30.0)
+        self._running: set[asyncio.Task[WriteOutcome]] = set()
+
+    async def put_security_rule(self, nsg_id: str, name: str, body: JsonObject, *, etag: str | None) -> WriteOutcome:
+        """Creates (etag None) or replaces one child rule of an NSG and waits for its end."""
+        arm = _rule_id(nsg_id, name)
+        if arm is None:
+            return _MALFORMED_ID
+        condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
+        rules = self._clients.network(arm.subscription).security_rules
+        nsg, rule = arm.names
+
+        async def put(first: FirstAnswer) -> None:
+            await rules.begin_create_or_update(
+                str(arm.group), nsg, rule, SecurityRule(body), headers=condition, polling=first
+            )
+
+        return await self._whole(arm, "PUT", put, f"PUT security rule {rule} of {nsg}")
+
+    async def delete_security_rule(self, nsg_id: str, name: str, *, etag: str | None) -> WriteOutcome:
+        """Deletes one child rule of an NSG and waits for its end."""
+        arm = _rule_id(nsg_id, name)
+        if arm is None:
+            return _MALFORMED_ID
+        condition = {} if etag is None else {"If-Match": etag}
+        rules = self._clients.network(arm.subscription).security_rules
+        nsg, rule = arm.names
+
+        async def delete(first: FirstAnswer) -> None:
+            await rules.begin_delete(str(arm.group), nsg, rule, headers=condition, polling=first)
+
+        return await self._whole(arm, "DELETE", delete, f"DELETE security rule {rule} of {nsg}")
+
+    async def start_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Starts a VM; the operation is returned as `Started`."""
+        arm = _id_of_type(vm_id, "microsoft.compute/virtualmachines")
+        if arm is None:
+            return _MALFORMED_ID
+        vms = self._clients.compute(arm.subscription).virtual_machines
+
+        async def start(first: FirstAnswer) -> None:
+            await vms.begin_start(str(arm.group), arm.name, polling=first)
+
+        return await self._shielded(self._begun(start, f"start VM {arm.name}", wants_result=False))
+
+    async def run_command(self, vm_id: str, body: JsonObject) -> WriteOutcome:
+        """Sends one action Run Command; the operation is returned as `Started`."""
+        arm = _id_of_type(vm_id, "microsoft.compute/virtualmachines")
+        if arm is None:
+            return _MALFORMED_ID
+        vms = self._clients.compute(arm.subscription).virtual_machines
+
+        async def start(first: FirstAnswer) -> None:
+            await vms.begin_run_command(str(arm.group), arm.name, RunCommandInput(body), polling=first)
+
+        return await self._shielded(self._begun(start, f"Run Command on VM {arm.name}", wants_result=True))
+
+    async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
+        """Asks Defender for just-in-time access."""
+        arm = _id_of_type(policy_id, "microsoft.security/locations/jitnetworkaccesspolicies")
+        if arm is None:
+            return _MALFORMED_ID
+        asked, url = f"JIT request under policy {arm.name}", f"{arm.text}/initiate"
+
+        async def ask() -> WriteOutcome:
+            try:
+                with correlated(self._correlation_id):
+                    answer = await self._clients.send("POST", url, params={"api-version": _JIT_API}, json=body)
+            except FAILURES as error:
+                return write_failure(error, asked)
+            if answer.status >= 300:
+                return _refused(answer, asked)
+            return self._outcome(begin(answer, method="POST", url=url, asked=asked))
+
+        return await self._shielded(ask())
+
+    async def poll(self, operation: JsonObject) -> WriteOutcome:
+        """Asks once how an operation stands: `Started` with the newest poll state, or its end.
+
+        An operation that Azure accepted and that then failed ends as `Rejected` with status 200: it may have done a
+        part, so compare before relying on "nothing was changed".
+        """
+        try:
+            state = PollState.from_json(operation)
+        except (ValueError, TypeError):
+            return OutcomeUnknown("The stored state of the operation cannot be read; read and compare instead.")
+        polled: Polled
+        try:
+            with correlated(self._correlation_id):
+                polled = advance(state, await self._clients.send("GET", state.url))
+                if isinstance(polled, Running) and polled.wait_s == 0:  # the last read of a result
+                    polled = advance(polled.state, await self._clients.send("GET", polled.state.url))
+        except FAILURES:
+            polled = no_answer(state)
+        except ValueError as error:
+            return OutcomeUnknown(f"{state.asked}: {error}")
+        return self._outcome(polled)
+
+    async def close(self) -> None:
+        """Gives writes that still run a moment to end, then lets go of them."""
+        if self._running:
+            _, pending = await asyncio.wait(self._running, timeout=5.0)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _shielded(self, write: Coroutine[Any, Any, WriteOutcome]) -> WriteOutcome:
+        """Runs a write to its end even if the caller is cancelled; past the deadline nobody knows its outcome."""
+        task = asyncio.create_task(write)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            return OutcomeUnknown(f"The write did not end within {self._deadline_s:.0f} s and may still go on.")
+
+    async def _first(
+        self, start: Callable[[FirstAnswer], Awaitable[None]], asked: str
+    ) -> Answer | Rejected | OutcomeUnknown:
+        first = FirstAnswer()
+        try:
+            await start(first)
+        except FAILURES as error:
+            return write_failure(error, asked)
+        response = first.response
+        url = {"request-url": str(response.request.url)}
+        return answer_of(response.status_code, {**response.headers, **url}, response.text())
+
+    async def _begun(
+        self, start: Callable[[FirstAnswer], Awaitable[None]], asked: str, *, wants_result: bool
+    ) -> WriteOutcome:
+        with correlated(self._correlation_id):
+            first = await self._first(start, asked)
+        if not isinstance(first, Answer):
+            return first
+        url = first.headers["request-url"]
+        return self._outcome(begin(first, method="POST", url=url, asked=asked, wants_result=wants_result))
+
+    async def _whole(
+        self, arm: ArmId, method: str, start: Callable[[FirstAnswer], Awaitable[None]], asked: str
+    ) -> WriteOutcome:
+        """A rule's write from its request to its end, alone on its NSG."""
+        alone = self._clients.writing(arm.key.rpartition("/securityrules/")[0])
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await alone.acquire()  # outside the shield: a caller that gave up while waiting has sent nothing
+        except TimeoutError:
+            detail = f"{asked}: another write of this NSG goes on; nothing was sent."
+            return Rejected(Reason.BUSY, 0, "WriteInProgress", detail)
+
+        async def write() -> WriteOutcome:
+            try:
+                with correlated(self._correlation_id):
+                    polled = await self._written(method, start, asked)
+            finally:
+                alone.release()
+            if isinstance(polled, Rejected | OutcomeUnknown):
+                return polled
+            if isinstance(polled, Ended):
+                return Completed(redact(polled.value))
+            # The network provider keeps the goal of a failed write: "failed" does not mean "nothing was changed".
+            return OutcomeUnknown(refusal(polled.answer, asked).detail)
+
+        return await self._shielded(write())
+
+    async def _written(
+        self, method: str, start: Callable[[FirstAnswer], Awaitable[None]], asked: str
+    ) -> Ended | Failed | Lost | Rejected | OutcomeUnknown:
+        first = await self._first(start, asked)
+        if not isinstance(first, Answer):
+            return first
+        url, wants_result = first.headers["request-url"], method == "PUT"
+        polled: Polled = begin(first, method=method, url=url, asked=asked, wants_result=wants_result)
+        while isinstance(polled, Running):
+            await asyncio.sleep(self._poll_times.wait_s(polled.wait_s))
+            state = polled.state
+            try:
+                polled = advance(state, await self._clients.send("GET", state.url))
+            except FAILURES:
+                polled = no_answer(state)
+            except ValueError as error:
+                return OutcomeUnknown(f"{asked}: {error}")
+        return polled
+
+    def _outcome(self, polled: Polled) -> WriteOutcome:
+        if isinstance(polled, Running):
+            return Started(polled.state.to_json(), self._started_times.wait_s(polled.wait_s))
+        if isinstance(polled, Ended):
+            return Completed(redact_result(polled.value))
+        told = refusal(polled.answer, "The operation")
+        if isinstance(polled, Lost):
+            return OutcomeUnknown(sentence(f"{told.detail}; its status cannot be read any more."))
+        return Rejected(told.reason, told.status, told.code, told.detail, told.retry_after_s)
+
+
+def redact_result(value: Any) -> Any:
+    """The result of an operation; the output of our own script is an answer, not a secret, and stays whole."""
+    entries = value.get("value") if isinstance(value, dict) else None
+    if isinstance(entries, list):
+        return value
+    return redact(value)
+
+
+def _refused(answer: Answer, asked: str) -> Rejected | OutcomeUnknown:
+    told = refusal(answer, asked)
+    if answer.status == 408 or not 400 <= answer.status <= 499:
+        return OutcomeUnknown(told.detail)
+    return Rejected(told.reason, told.status, told.code, told.detail, told.retry_after_s)
+
+
+def _id_of_type(resource_id: str, wanted: str) -> ArmId | None:
+    arm = parse(resource_id)
+    return arm if arm is not None and arm.type == wanted and arm.group is not None else None
+
+
+def _rule_id(nsg_id: str, name: str) -> ArmId | None:
+    return _id_of_type(
+        f"{nsg_id.rstrip('/')}/securityRules/{name}", "microsoft.network/networksecuritygroups/securityrules"
+    )

@@ -60,7 +60,7 @@ def judge_identity(result: ProbeResult, target: ProbeTarget) -> Identity:
         return Identity.UNKNOWN
     if not answered & expected:
         return Identity.OTHER
-    if not target.expected_thumbprints or _is_renewal(result, answered):
+    if not target.expected_thumbprints or _is_renewal(result):
         return Identity.OWN
     return Identity.INTERCEPTED
 
@@ -99,8 +99,7 @@ def _certificate_findings(result: ProbeResult, target: ProbeTarget) -> set[Probe
         found.add(ProbeFinding.CERT_EXPIRING)
     if not contents.self_issued:
         found.add(ProbeFinding.CERT_ISSUED_BY_CA)
-    answered = _ntlm_labels(result)
-    if answered and contents.names and not answered & _certificate_labels(contents):
+    if _ntlm_labels(result) and contents.names and not _names_the_computer(contents, result):
         found.add(ProbeFinding.CERT_NAME_NOT_NTLM_NAME)
     return found
 
@@ -112,15 +111,19 @@ def _ntlm_labels(result: ProbeResult) -> set[str]:
     return {computer_label(name) for name in names if name}
 
 
-def _certificate_labels(contents: CertificateContents) -> set[str]:
-    return {computer_label(name) for name in contents.names}
+def _names_the_computer(contents: CertificateContents, result: ProbeResult) -> bool:
+    if _ntlm_labels(result) & {computer_label(name) for name in contents.names}:
+        return True
+    full_name = (result.ntlm.dns_computer or "" if result.ntlm else "").lower()
+    domain = full_name.partition(".")[2]
+    return bool(domain) and f"*.{domain}" in {name.lower() for name in contents.names}
 
 
-def _is_renewal(result: ProbeResult, answered: set[str]) -> bool:
+def _is_renewal(result: ProbeResult) -> bool:
     contents = result.cert.contents if result.cert is not None else None
     return (
         contents is not None
         and contents.self_issued
-        and bool(answered & _certificate_labels(contents))
+        and _names_the_computer(contents, result)
         and timedelta(0) <= result.at - contents.not_before < RENEWED_WITHIN
     )

@@ -33,7 +33,7 @@ ONE_PROBE = (
 )
 
 
-def milliseconds(call: Callable[[], None], runs: int) -> list[float]:
+def milliseconds(call: Callable[[], object], runs: int) -> list[float]:
     """Duration of each run."""
     durations = []
     for _ in range(runs):
@@ -54,20 +54,23 @@ async def in_process(port: int, expected: Outcome, runs: int) -> list[float]:
     return durations[1:]
 
 
-def new_process(port: int) -> Callable[[], None]:
+def new_process(port: int) -> Callable[[], object]:
     """One probe in a Python process of its own."""
     return lambda: run([sys.executable, "-c", ONE_PROBE, LOOPBACK, str(port)])
 
 
-def nmap(port: int) -> Callable[[], None]:
+def nmap(port: int) -> Callable[[], object]:
     """One run of nmap's script that reads the same NTLM challenge."""
     command = ["nmap", "-Pn", "-n", "-p", str(port), "--script", "+rdp-ntlm-info", LOOPBACK]
     return lambda: run(command)
 
 
-def run(command: list[str]) -> None:
-    """Runs a command to its end; a failure ends the benchmark."""
-    subprocess.run(command, check=True, capture_output=True, cwd=CHECKOUT)  # noqa: S603 - our own commands
+def run(command: list[str]) -> str:
+    """Runs a command to its end and gives its output; a failure ends the benchmark."""
+    done = subprocess.run(  # noqa: S603 - our own commands
+        command, check=True, capture_output=True, text=True, cwd=CHECKOUT
+    )
+    return done.stdout
 
 
 def row(what: str, durations: list[float], note: str = "") -> float:
@@ -170,10 +173,7 @@ def main() -> int:
 
 def nmap_version() -> str:
     """The version line of nmap."""
-    output = subprocess.run(
-        [shutil.which("nmap") or "nmap", "--version"], check=True, capture_output=True, text=True
-    ).stdout
-    found = re.search(r"Nmap version [\d.]+", output)
+    found = re.search(r"Nmap version [\d.]+", run([shutil.which("nmap") or "nmap", "--version"]))
     return found.group() if found else "nmap"
 
 

@@ -2,13 +2,13 @@
 
 import copy
 import json
-import random
 from collections.abc import Callable
+from random import Random
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rdp_remediate.errors import PayloadError
@@ -73,13 +73,11 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=200) | json_values.map(json.dumps))
 def test_arbitrary_text_and_json(body: str) -> None:
     _judge(body)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes(body: bytes) -> None:
     with pytest.raises(PayloadError):
@@ -87,21 +85,19 @@ def test_arbitrary_bytes(body: bytes) -> None:
         read_event_grid(body)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(SAMPLES),
-    st.integers(0, 2**32),
+    st.randoms(use_true_random=False),
     st.lists(json_values | st.sampled_from(ODD), min_size=1, max_size=3),
 )
-def test_true_payloads_with_some_values_replaced(sample: Any, seed: int, values: list[Any]) -> None:
+def test_true_payloads_with_some_values_replaced(sample: Any, chance: Random, values: list[Any]) -> None:
     document = copy.deepcopy(sample)
-    chance = random.Random(seed)  # noqa: S311 - picks places to damage, reproducibly
     for value in values:
         _damage(document, chance, copy.deepcopy(value))
     _judge(json.dumps(document))
 
 
-def _damage(document: Any, chance: random.Random, value: Any) -> None:
+def _damage(document: Any, chance: Random, value: Any) -> None:
     """Replaces or removes one value anywhere in the document."""
     node = document
     while True:

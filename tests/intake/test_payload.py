@@ -1,3 +1,4 @@
+import contextlib
 import json
 import time
 from typing import Any
@@ -47,10 +48,9 @@ def test_the_limits_themselves_pass() -> None:
 @pytest.mark.parametrize("body", ['"\\"' * 250_000, "[[]" + ",[]" * 300_000 + "]", '{"a":' + "[" * 900_000])
 def test_a_full_size_body_costs_no_more_than_a_moment(body: str) -> None:
     started = time.process_time()
-    try:
+    # Whether it is read or refused is judged above; here only the time is.
+    with contextlib.suppress(PayloadError):
         parse_json(body, "event")
-    except PayloadError as error:
-        assert "Nothing was started" in str(error)  # noqa: PT017 - either outcome is right, only the time is judged
     assert time.process_time() - started < 2
 
 

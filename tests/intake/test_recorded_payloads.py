@@ -28,8 +28,14 @@ def _event(body: str) -> list[Incident | Ignored]:
     return read_event_grid(body)
 
 
-_TEST_VM = "/subscriptions/aaaa0a0a-bb1b-cc2c-dd3d-eeeeee4e4e4e/resourcegroups/test-RG/providers/microsoft.compute/virtualmachines/test-VM"  # noqa: E501 - an ARM id in one piece
-_SPOT_VM = "/subscriptions/f8948095-f2ff-4dbd-aa56-d319a3c81cf1/resourceGroups/TESTSPOTVM/providers/Microsoft.Compute/virtualMachines/TESTSPOTVM-vm"  # noqa: E501 - an ARM id in one piece
+_TEST_VM = (
+    "/subscriptions/aaaa0a0a-bb1b-cc2c-dd3d-eeeeee4e4e4e/resourcegroups/test-RG"
+    "/providers/microsoft.compute/virtualmachines/test-VM"
+)
+_SPOT_VM = (
+    "/subscriptions/f8948095-f2ff-4dbd-aa56-d319a3c81cf1/resourceGroups/TESTSPOTVM"
+    "/providers/Microsoft.Compute/virtualMachines/TESTSPOTVM-vm"
+)
 _TARGET_VM = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/rg1/providers/microsoft.compute/virtualmachines/vm1"
 
 _EVENT_VM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg1/providers/Microsoft.Compute/virtualMachines/vm1"
@@ -72,9 +78,10 @@ COMPLETED: dict[str, Any] = {
     "eventgrid-health-availabilitystatuschanged-cloudevent.json": {"vm_id": _EVENT_VM},
     "eventgrid-health-availabilitystatuschanged-egschema.json": {"vm_id": _EVENT_VM},
 }
+_APPLICATION = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/rg1/providers/microsoft.insights/components/app1"
 _TARGETS = {
     "alert-servicehealth-context-docs.json": f"/subscriptions/{SUBSCRIPTION}",
-    "alert-simple-log-context.json": f"/subscriptions/{SUBSCRIPTION}/resourcegroups/rg1/providers/microsoft.insights/components/app1",  # noqa: E501 - an ARM id in one piece
+    "alert-simple-log-context.json": _APPLICATION,
 }
 _SIGNALS = {"alert-log-v2-context-docs.json": "Log", "alert-simple-log-context.json": "Log"}
 

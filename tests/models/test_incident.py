@@ -54,7 +54,7 @@ def test_json_round_trip_starts_with_the_schema() -> None:
         {"vm_id": None},
         {"clue": Clue(kind=ClueKind.COMPUTER_NAME, value="WEB01")},
         {"vm_id": None, "clue": Clue(kind=ClueKind.NETWORK_SECURITY_GROUP, value=NSG)},
-        {"occurred_at": datetime(2026, 5, 4, 8, 30)},  # noqa: DTZ001 - a naive time is the case under test
+        {"occurred_at": "2026-05-04T08:30:00"},
         {"dialled_port": 0},
         {"dialled_port": 65536},
         {"requested_mode": "off"},

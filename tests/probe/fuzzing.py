@@ -5,15 +5,10 @@ import os
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-settings.register_profile("probe", max_examples=200, deadline=None, database=None)
-# Six parsers.
-settings.register_profile(
-    "probe-million",
-    max_examples=170_000,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+_CALM = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("probe", _CALM, max_examples=200)
+# Six parsers share the million.
+settings.register_profile("probe-million", _CALM, max_examples=170_000)
 FUZZ = settings(settings.get_profile("probe-million" if os.environ.get("RDP_PROBE_FUZZ") == "million" else "probe"))
 
 _EDIT = st.tuples(st.sampled_from(["set", "cut", "insert", "drop"]), st.integers(0, 2**16), st.integers(0, 255))

@@ -108,10 +108,11 @@ async def test_silence_is_confirmed_within_two_deadlines() -> None:
 
     started = time.monotonic()
     result = await probe_peer(handle, TIMES)
-    assert time.monotonic() - started == pytest.approx(0.63, abs=0.5)
+    assert 0.6 <= time.monotonic() - started < 3
     assert (result.outcome, result.verdict) == (Outcome.X224_TIMEOUT, ProbeVerdict.NO_ANSWER)
     assert (result.attempts, result.earlier_outcomes) == (2, (Outcome.X224_TIMEOUT,))
-    assert result.ms.x224 == pytest.approx(300, abs=250)
+    assert result.ms.x224 is not None
+    assert 290 <= result.ms.x224 < 1500
     # No cookie at first, our own name when it is asked again.
     assert requests == [
         bytes.fromhex("030000130ee00000000000010008000b000000"),
@@ -146,7 +147,8 @@ async def test_a_drip_does_not_extend_the_deadline() -> None:
         started = time.monotonic()
         result = await probe(LOOPBACK, peer.port, TIMES)
     assert result.outcome is Outcome.X224_TIMEOUT
-    assert time.monotonic() - started < 1
+    # The whole answer would take two seconds.
+    assert time.monotonic() - started < 1.7
     assert not result.x224_answered
 
 
@@ -209,7 +211,7 @@ async def test_a_protocol_that_was_not_offered_is_malformed(selected: str) -> No
     ],
 )
 async def test_rdp_that_ends_in_the_tls_handshake(parts: tuple[bytes, ...], after: str, outcomes: set[Outcome]) -> None:
-    times = TIMES if after == "wait" else PATIENT
+    times = ProbeTimes(tls_s=0.3, confirm_delay_s=0.02) if after == "wait" else PATIENT
     result = await probe_peer(answering(peers.CONFIRM_NLA, *parts, after=after, pause_s=0.02), times)
     assert result.outcome in outcomes
     assert result.verdict is ProbeVerdict.DEGRADED

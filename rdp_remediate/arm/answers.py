@@ -37,6 +37,11 @@ from rdp_remediate.arm.redaction import redact_text
 from rdp_remediate.models.fact import Reason, Unavailable
 from rdp_remediate.ports import OutcomeUnknown, Rejected
 
+
+class ForeignUrlError(AzureError):
+    """An answer named a URL outside ARM; our token must not go there."""
+
+
 FAILURES = (AzureError, SerializationError, DeserializationError, aiohttp.ClientError, OSError)
 """Everything that a call of the SDK raises for what Azure, the network or a credential did."""
 
@@ -44,8 +49,6 @@ _LONGEST_DETAIL = 320
 _LONGEST_STATED_WAIT_S = 600.0
 
 _BY_CODE = {
-    "nicmustbeattachedtorunningvmtogeteffectivesecurityrules": Reason.NOT_RUNNING,
-    "nicmustbeattachedtorunningvmtogeteffectiveroutes": Reason.NOT_RUNNING,
     "vmagentstatuscommunicationerror": Reason.UNREACHABLE,
     "missingsubscriptionregistration": Reason.NOT_CONFIGURED,
     "subscriptionnotregistered": Reason.NOT_CONFIGURED,
@@ -80,6 +83,7 @@ _BY_STATUS = {
 }
 #: From the most special class to the most general: the first match counts.
 _BY_EXCEPTION: tuple[tuple[type[Exception], Reason], ...] = (
+    (ForeignUrlError, Reason.MALFORMED),
     (ClientAuthenticationError, Reason.FORBIDDEN),
     (ServiceRequestTimeoutError, Reason.TIMEOUT),
     (ServiceResponseTimeoutError, Reason.TIMEOUT),
@@ -224,6 +228,8 @@ def _reason(status: int, code: str, message: str, inner_codes: tuple[str, ...]) 
     if _ANOTHER_OPERATION.search(message) and status in (200, 202, 409):
         return Reason.BUSY
     for known in codes:
+        if known.startswith("nicmustbeattachedtorunningvm"):  # …ToGetEffectiveSecurityGroups, …ToGetEffectiveRoutes
+            return Reason.NOT_RUNNING
         if known in _BY_CODE:
             return _BY_CODE[known]
     if status in _BY_STATUS:
@@ -245,7 +251,7 @@ def _error_words(answer: Answer) -> tuple[str, str, tuple[str, ...]]:
         message = message.get("value", "")
     details = body.get("details")
     inner = details if isinstance(details, list) else []
-    inner_codes = tuple(str(item.get("code", "")).strip() for item in inner if isinstance(item, dict))
+    inner_codes = tuple(str(item.get("code") or "").strip() for item in inner if isinstance(item, dict))
     if not message and isinstance(body.get("status"), str):
         message = f"status {body['status']}"
     return str(body.get("code") or "").strip(), str(message or "").strip(), inner_codes

@@ -32,7 +32,7 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.network.aio import NetworkManagementClient
 
 from rdp_remediate import __version__
-from rdp_remediate.arm.answers import Answer, answer_of
+from rdp_remediate.arm.answers import Answer, ForeignUrlError, answer_of
 from rdp_remediate.arm.retry import RetryTimes, SafeRetry
 
 USER_AGENT = f"rdp-remediate/{__version__}"
@@ -194,10 +194,10 @@ class ArmClients:
 
         Raises:
             AzureError: No answer came.
-            ValueError: An absolute URL leads elsewhere, where our token must not go.
+            ForeignUrlError: An absolute URL leads elsewhere, where our token must not go.
         """
         if not url.startswith("/") and not self.is_arm_url(url):
-            raise ValueError("A URL outside Azure Resource Manager was refused: the token must not go there.")
+            raise ForeignUrlError("Azure named a URL outside Azure Resource Manager; the token does not go there")
         absolute = self.endpoint.base_url + url if url.startswith("/") else url
         response = await self._raw.send_request(HttpRequest(method, absolute, params=params, json=json))
         return answer_of(response.status_code, response.headers, response.text())
@@ -226,12 +226,17 @@ class ArmClients:
 
     def is_arm_url(self, url: str) -> bool:
         """Whether an absolute URL leads to ARM, itself or a regional front of it."""
-        own, other = urlsplit(self.endpoint.base_url), urlsplit(url)
+        own = urlsplit(self.endpoint.base_url)
+        try:
+            other = urlsplit(url)
+            port = other.port
+        except ValueError:
+            return False
         if other.scheme != own.scheme or other.username or not other.hostname or not own.hostname:
             return False
         if other.hostname == own.hostname:
-            return other.port == own.port
-        return other.hostname.endswith("." + own.hostname) and other.port is None
+            return port == own.port
+        return other.hostname.endswith("." + own.hostname) and port is None
 
     def _policies(self, moniker: str) -> list[Any]:
         return [

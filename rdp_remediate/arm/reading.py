@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from rdp_remediate.arm.answers import FAILURES, Answer, answer_of, refusal
+from rdp_remediate.arm.answers import FAILURES, Answer, ForeignUrlError, answer_of, refusal
 from rdp_remediate.arm.clients import ArmClients
 from rdp_remediate.arm.ids import ArmId
 from rdp_remediate.arm.polling import Ended, FirstAnswer, Lost, Polled, PollTimes, Running, advance, begin, no_answer
@@ -125,9 +125,9 @@ class Reading:
             await asyncio.sleep(self._poll_times.wait_s(polled.wait_s))
             try:
                 answer = await self.send("GET", polled.state.url)
-            except FAILURES as error:
-                if isinstance(error, TimeoutError):
-                    raise
+            except (TimeoutError, ForeignUrlError):
+                raise
+            except FAILURES:
                 polled = no_answer(polled.state)
             else:
                 polled = advance(polled.state, answer)

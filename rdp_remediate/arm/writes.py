@@ -7,7 +7,7 @@ from typing import Any
 from azure.mgmt.compute.models import RunCommandInput
 from azure.mgmt.network.models import SecurityRule
 
-from rdp_remediate.arm.answers import FAILURES, Answer, answer_of, refusal, sentence, write_failure
+from rdp_remediate.arm.answers import FAILURES, Answer, ForeignUrlError, answer_of, refusal, sentence, write_failure
 from rdp_remediate.arm.clients import ArmClients, correlated
 from rdp_remediate.arm.ids import ArmId, parse
 from rdp_remediate.arm.polling import (
@@ -45,6 +45,7 @@ class AzureWrites(ArmWrites):
         *,
         correlation_id: str | None = None,
         deadline_s: float = 120.0,
+        close_grace_s: float = 5.0,
         poll_times: PollTimes | None = None,
         started_times: PollTimes | None = None,
     ) -> None:
@@ -54,12 +55,14 @@ class AzureWrites(ArmWrites):
             clients: The clients of this event loop.
             correlation_id: GUID that Azure's logs show with every request; see `clients.correlation_id`.
             deadline_s: How long a rule's write may take before its outcome counts as unknown.
+            close_grace_s: How long `close` waits for writes that still run.
             poll_times: Waits between the polls of a rule's write.
             started_times: Waits that `Started` names; by default 5 s, and 30 s at most.
         """
         self._clients = clients
         self._correlation_id = correlation_id
         self._deadline_s = deadline_s
+        self._close_grace_s = close_grace_s
         self._poll_times = poll_times or PollTimes()
         self._started_times = started_times or PollTimes(default_s=5.0, longest_s=30.0)
         self._running: set[asyncio.Task[WriteOutcome]] = set()
@@ -153,16 +156,16 @@ class AzureWrites(ArmWrites):
                 polled = advance(state, await self._clients.send("GET", state.url))
                 if isinstance(polled, Running) and polled.wait_s == 0:  # the last read of a result
                     polled = advance(polled.state, await self._clients.send("GET", polled.state.url))
+        except ForeignUrlError as error:
+            return OutcomeUnknown(f"{state.asked}: {error}")
         except FAILURES:
             polled = no_answer(state)
-        except ValueError as error:
-            return OutcomeUnknown(f"{state.asked}: {error}")
         return self._outcome(polled)
 
     async def close(self) -> None:
         """Gives writes that still run a moment to end, then lets go of them."""
         if self._running:
-            _, pending = await asyncio.wait(self._running, timeout=5.0)
+            _, pending = await asyncio.wait(self._running, timeout=self._close_grace_s)
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
@@ -240,10 +243,10 @@ class AzureWrites(ArmWrites):
             state = polled.state
             try:
                 polled = advance(state, await self._clients.send("GET", state.url))
+            except ForeignUrlError as error:
+                return OutcomeUnknown(f"{asked}: {error}")
             except FAILURES:
                 polled = no_answer(state)
-            except ValueError as error:
-                return OutcomeUnknown(f"{asked}: {error}")
         return polled
 
     def _outcome(self, polled: Polled) -> WriteOutcome:

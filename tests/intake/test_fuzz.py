@@ -3,8 +3,8 @@
 import copy
 import json
 from collections.abc import Callable
-from random import Random
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest

@@ -1,4 +1,4 @@
-"""The wire form between this program and its two scripts: one parameter in, one line of stdout out.
+r"""The wire form between this program and its two scripts: one parameter in, one line of stdout out.
 
 A request is base64url of ASCII JSON, schema rdp-remediate/guest-request/1. An answer is one line,
 `#rdpr1 <z|p> <slice> <crc32> <length> <payload>#end`, because Run Command keeps only the last 4,096 bytes of stdout:
@@ -8,24 +8,24 @@ exactly that is `Unavailable`, never guessed.
 How the collector derives each section (a model of the guest has to derive the same):
 
 - os: Win32_OperatingSystem and Win32_ComputerSystem; installation_type from CurrentVersion; safe_mode from
-  Control\\SafeBoot\\Option\\OptionValue (1 Minimal, 2 Network, 3 DsRepair).
+  Control\SafeBoot\Option\OptionValue (1 Minimal, 2 Network, 3 DsRepair).
 - registry: the values of $registryValues in collector.ps1 under their short names, null where absent; an unreadable
   key is `registry.<short key>` in `unavailable`.
 - services: Win32_Service for $serviceNames; the state without blanks, Auto with delayed start is AutoDelayed,
   depends_on is the registry's DependOnService, null where the service is not installed.
-- listener: TCP rows in state Listen whose port is RT\\PortNumber (3389 where absent) or whose owner is TermService's
+- listener: TCP rows in state Listen whose port is RT\PortNumber (3389 where absent) or whose owner is TermService's
   process. term_service_pid is null while the service does not run.
 - firewall: profiles of the ActiveStore (NotConfigured counts as on), source GroupPolicy where the policy key of the
   profile (for Private also StandardProfile) holds one of the four values that are listed under FWP; active from the
   connection profiles; rules: the two built-in ones whatever their state, and every enabled inbound rule for TCP or
   any protocol that names the RDP port or TermService, or is open to any port, service and to svchost or any program.
 - sessions: qwinsta. sign_ins: Security 4625 of 900 s, at most 1,000 counted; sources are distinct addresses but "-".
-- addresses: all but loopback and fe80::. certificate: the one that RT\\SSLCertificateSHA1Hash names if it is in the
+- addresses: all but loopback and fe80::. certificate: the one that RT\SSLCertificateSHA1Hash names if it is in the
   Remote Desktop or My store, else the Remote Desktop store's latest. self_probe: to the request's self_address, else
   to the first IPv4 address in text order. changes: seven days, see `GuestChange`.
 
-In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Essentials), self_probe and
-changes are not supported. Lists are sorted here, because sorting in Windows depends on the culture.
+In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share) and self_probe and changes
+are not supported; slice 2 holds os and the other registry values and services only. Lists are sorted here, because sorting in Windows depends on the culture.
 """
 
 import base64
@@ -43,8 +43,8 @@ from rdp_remediate.models.guest import GuestAnswer
 from rdp_remediate.ports import GuestRequest
 
 REQUEST_SCHEMA = "rdp-remediate/guest-request/1"
-MAX_REQUEST_CHARACTERS = 8000
-"""The parameter stands on a Windows command line, which ends at 32,767 characters; the scripts refuse more than this."""
+MAX_REQUEST_CHARACTERS = 7000
+"""The parameter stands on a command line, which ends at 8,191 characters in cmd.exe; the scripts refuse more."""
 
 _MARK = "#rdpr1 "
 _END = "#end"

@@ -132,9 +132,15 @@ function Read-Registry {
         }
         catch { Add-Failure "registry.$key" $_ }
     }
-    $script:port = 3389
-    if ($script:answer.registry['RT\PortNumber'] -is [int]) { $script:port = $script:answer.registry['RT\PortNumber'] }
+    # Absent is Windows' default; a port that could not be read is not guessed.
+    $script:port = 0
+    if ($script:answer.registry.ContainsKey('RT\PortNumber')) {
+        $script:port = 3389
+        if ($script:answer.registry['RT\PortNumber'] -is [int]) { $script:port = $script:answer.registry['RT\PortNumber'] }
+    }
 }
+
+function Assert-Port { if ($script:port -eq 0) { throw 'the RDP port (RT\PortNumber) could not be read' } }
 
 function Read-Services {
     try {
@@ -176,6 +182,7 @@ function Get-TermServiceId {
 
 function Read-Listener {
     try {
+        Assert-Port
         $owner = Get-TermServiceId
         $listening = @()
         try { $listening = @(Get-NetTCPConnection -State Listen) }
@@ -301,6 +308,7 @@ function Get-RuleFacts {
 
 function Read-Firewall {
     try {
+        Assert-Port
         $policyKeys = @{Domain = , 'DomainProfile'; Private = 'PrivateProfile', 'StandardProfile'; Public = , 'PublicProfile' }
         $profiles = @{}
         foreach ($setting in @(Get-NetFirewallProfile -PolicyStore ActiveStore)) {
@@ -432,7 +440,11 @@ function Read-SelfProbe([string]$Address) {
             $target = $script:answer.addresses | ForEach-Object { $_.address } |
                 Where-Object { $_ -match '^[\d.]+$' } | Select-Object -First 1
         }
-        if (-not $target) { throw 'no private address is known' }
+        if (-not $target) {
+            Add-Unavailable 'self_probe' 'not_found' 'the computer has no IPv4 address'
+            return
+        }
+        Assert-Port
         $script:answer.self_probe = Get-SelfProbe $target $script:port
     }
     catch { Add-Failure 'self_probe' $_ }
@@ -524,22 +536,34 @@ function Read-Changes {
     $script:answer.changes = @($sorted | Select-Object -Last 20)
 }
 
-function Select-Essentials {
-    # A plain answer has room for less: what repairs decide on. The second slice reads everything again.
-    $script:registryValues = @{
+function Select-Share([int]$Slice) {
+    # A plain answer has room for less. The first slice holds what is decided on first, the second the other values.
+    $first = @{
         'TS' = 'fDenyTSConnections', 'TSEnabled', 'TSServerDrainMode'
         'RT' = 'fEnableWinStation', 'fLogonDisabled', 'PortNumber', 'LanAdapter', 'SecurityLayer', 'UserAuthentication',
         'MinEncryptionLevel', 'fAllowSecProtocolNegotiation', 'SSLCertificateSHA1Hash'
         'POL' = 'fDenyTSConnections', 'SecurityLayer', 'UserAuthentication'
     }
-    $script:serviceNames = 'TermService', 'UmRdpService', 'SessionEnv', 'RpcSs', 'BFE', 'mpssvc'
+    $services = 'TermService', 'UmRdpService', 'SessionEnv', 'RpcSs', 'BFE', 'mpssvc'
+    if ($Slice -eq 1) {
+        $script:registryValues = $first
+        $script:serviceNames = $services
+        return
+    }
+    $script:serviceNames = @($script:serviceNames | Where-Object { $services -notcontains $_ })
+    # Whether a policy owns a firewall profile is told by the first slice's firewall section.
+    foreach ($key in @($script:registryValues.Keys)) { if ($key -like 'FWP*') { $script:registryValues.Remove($key) } }
+    foreach ($key in @($first.Keys)) {
+        $script:registryValues[$key] = @($script:registryValues[$key] | Where-Object { $first[$key] -notcontains $_ })
+    }
 }
 
 function Read-Everything([string]$SelfAddress) {
-    if (-not $script:fullLanguage -and $script:answer.slice -eq 1) { Select-Essentials }
+    if (-not $script:fullLanguage) { Select-Share $script:answer.slice }
     Read-Os
     Read-Registry
     Read-Services
+    if (-not $script:fullLanguage -and $script:answer.slice -eq 2) { return }
     Read-Listener
     Read-Firewall
     Read-Sessions
@@ -553,7 +577,7 @@ function Read-Everything([string]$SelfAddress) {
 function Initialize-Answer {
     $script:started = Get-Date
     $script:answer = @{schema = 'rdp-remediate/guest/1'; slice = 1; unavailable = @() }
-    $script:answer.collected_at = ConvertTo-UtcText $script:started
+    $script:answer.collected_at = ConvertTo-UtcText ([DateTime]::UtcNow)
     $script:answer.language_mode = [string]$ExecutionContext.SessionState.LanguageMode
     $script:fullLanguage = $script:answer.language_mode -eq 'FullLanguage'
     $script:port = 3389

@@ -3,7 +3,7 @@
 
 function ConvertFrom-Request([string]$Text) {
     if ($Text.Length -eq 0) { return $null }
-    if ($Text.Length -gt 8000) { throw "the request has $($Text.Length) characters, more than 8000" }
+    if ($Text.Length -gt 7000) { throw "the request has $($Text.Length) characters, more than 7000" }
     if ($Text -cnotmatch '^[A-Za-z0-9_-]+$') { throw 'the request is not base64url' }
     $alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
     $value = 0

@@ -1,0 +1,32 @@
+# rdp-remediate repair 1
+# Applies the steps of one request to this computer, each only if what it expects is still so, and prints the outcomes
+# together with what the read-only collector sees afterwards, as one line.
+param([string]$Request = '')
+
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+$WarningPreference = 'SilentlyContinue'
+$ConfirmPreference = 'None'
+
+# include request.ps1
+# include wire.ps1
+# include full_language.ps1
+# include collector.ps1
+# include record.ps1
+# include steps.ps1
+
+Initialize-Answer
+$asked = $null
+try {
+    $asked = ConvertFrom-Request $Request
+    if ($null -eq $asked) { throw 'a repair needs a request' }
+}
+catch { Add-Unavailable 'request' 'malformed' ([string]$_.Exception.Message) }
+$selfAddress = ''
+if ($null -ne $asked) {
+    if ($asked.self_address) { $selfAddress = [string]$asked.self_address }
+    Invoke-Repair $asked
+    $script:answer.collected_at = ConvertTo-UtcText ([DateTime]::UtcNow)
+}
+Read-Everything $selfAddress
+Write-Answer

@@ -1,0 +1,62 @@
+"""The scripts as texts: what Run Command and Windows PowerShell 5.1 would trip over."""
+
+from pathlib import Path
+
+import pytest
+
+from rdp_remediate.guest.scripts import assemble, collect_script, repair_script
+from tests.winps import Winps
+
+# Stands in for the parts that are not called in Constrained Language Mode, so that the rest can be checked for it.
+NOT_CALLED = {
+    "full_language.ps1": (
+        "function Compress-Text([string]$Text) { $Text }\n"
+        'function Get-SelfProbe([string]$Address, [int]$Port) { "$Address $Port" }\n'
+        "function Get-EventData($Record) { @{id = $Record.Id} }\n"
+    ),
+    "record.ps1": "function Protect-Folder([string]$Path) { $Path }\n",
+}
+SCRIPTS = {"collect.ps1": collect_script, "repair.ps1": repair_script}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script_begins_with_the_line_that_a_modelled_guest_recognises(name: str) -> None:
+    assert SCRIPTS[name]().splitlines()[0] == f"# rdp-remediate {name.removesuffix('.ps1')} 1"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script_is_ascii_and_whole(name: str) -> None:
+    text = SCRIPTS[name]()
+    assert text.isascii()
+    assert "# include" not in text
+    assert "\t" not in text
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_line_holds_a_backslash_n(name: str) -> None:
+    # Run Command was seen to turn these two characters into a newline.
+    assert [line for line in SCRIPTS[name]().splitlines() if "\\n" in line] == []
+
+
+def test_both_scripts_end_with_the_same_collector() -> None:
+    collector = assemble("collector.ps1")
+    assert collector.rstrip("\n") in collect_script()
+    assert collector.rstrip("\n") in repair_script()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("target", ["2016", "2019", "2022"])
+def test_winps_check_finds_no_error(winps: Winps, tmp_path: Path, name: str, target: str) -> None:
+    path = tmp_path / name
+    path.write_text(SCRIPTS[name](), encoding="ascii")
+    flags = ("--read-only",) if name == "collect.ps1" else ()
+    findings = winps.check(path, "--target", target, *flags)
+    assert [f for f in findings if f["severity"] == "error"] == []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_winps_check_finds_no_error_on_the_constrained_paths(winps: Winps, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(assemble(name, NOT_CALLED), encoding="ascii")
+    findings = winps.check(path, "--target", "2016", "--constrained")
+    assert [f for f in findings if f["severity"] == "error"] == []

@@ -241,3 +241,6 @@ def _classic(raw: _Bundle) -> dict[str, ClassicVm]:
     acls = raw.answers("classic_endpoint_acls")
     kind = "microsoft.classiccompute/virtualmachines"
     return {k: parse_classic_vm(k, r, acls.get(k), raw.notes) for k, r in raw.each(kind).items()}
+
+
+__all__ = ["NetworkFacts", "parse_network"]

@@ -64,13 +64,18 @@ class Nsg:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EffectiveNsg:
-    """One element of a NIC's effective rules; several associations may stand in one element."""
+    """One element of a NIC's effective rules, with the keys of what it is associated with; several may be given."""
 
     nsg_id: str
     rules: tuple[Rule, ...]
-    on_subnet: bool
-    on_network_interface: bool
-    on_network_manager: bool
+    subnet: str
+    network_interface: str
+    network_manager: str
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the element holds security admin rules, not those of an NSG."""
+        return bool(self.network_manager) and not self.subnet and not self.network_interface
 
 
 @dataclass(frozen=True, slots=True)

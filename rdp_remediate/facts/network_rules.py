@@ -284,15 +284,9 @@ def parse_effective(
                 )
             )
             note.extend(DataNote(rule_id, f"effective rule: {problem}") for problem in problems.found)
-        out.append(
-            EffectiveNsg(
-                nsg_id,
-                tuple(rules) if key(association.get("networkManager")) else with_defaults(rules, nsg_id),
-                bool(key(association.get("subnet"))),
-                bool(key(association.get("networkInterface"))),
-                bool(key(association.get("networkManager"))),
-            )
-        )
+        subnet, nic, manager = (key(association.get(name)) for name in ("subnet", "networkInterface", "networkManager"))
+        found = EffectiveNsg(nsg_id, tuple(rules), subnet, nic, manager)
+        out.append(found if found.is_admin else replace(found, rules=with_defaults(rules, nsg_id)))
     return tuple(out), tags
 
 

@@ -106,19 +106,16 @@ def _firewall_setting(name: str, data: object) -> tuple[str, object] | None:
 
 
 def _drop_ended_processes(state: GuestState) -> None:
-    """A service that is not running has no process id; its process ends with its last service."""
+    """A service that is stopped has no process id; its process ends with its last service."""
+    processes = state.get("processes", [])
     for name, service in state.get("services", {}).items():
-        ended = service.get("pid", 0)
-        if service.get("state") != "Stopped" or ended == 0:
+        if service.get("state") != "Stopped":
             continue
         service["pid"] = 0
-        processes = state.get("processes", [])
-        for process in list(processes):
-            hosted = process.get("services", [])
-            if process.get("pid") == ended and name in hosted:
-                hosted.remove(name)
-                if not hosted:
-                    processes.remove(process)
+        for process in [row for row in processes if name in row.get("services", [])]:
+            process["services"].remove(name)
+            if not process["services"]:
+                processes.remove(process)
 
 
 def _settle_listener(state: GuestState) -> None:
@@ -131,12 +128,11 @@ def _settle_listener(state: GuestState) -> None:
         dynamics["listener_lan_adapter"] = registry.read_int(state, registry.RDP_TCP, "LanAdapter") or 0
     port = dynamics["listener_port"]
     rows = state.setdefault("tcp", [])
-    taken = any(row.get("state") == "Listen" and row.get("local_port") == port and row.get("pid") != pid
-                and not _was_term_service(state, row) for row in rows)  # fmt: skip
+    present = [row for row in rows if _is_listener_row(state, row, pid)]
+    taken = any(row.get("state") == "Listen" and row.get("local_port") == port and row not in present for row in rows)
     wanted: list[str] = []
     if accepts_connections(state) and not taken:
         wanted = listener_addresses(state, dynamics["listener_lan_adapter"])
-    present = [row for row in rows if _is_rdp_row(state, row, pid)]
     if sorted((row["local_address"], row["local_port"], row["pid"]) for row in present) != sorted(
         (address, port, pid) for address in wanted
     ):
@@ -159,15 +155,14 @@ def _settle_listener(state: GuestState) -> None:
         state["sessions"] = [row for row in sessions if row.get("name") != "rdp-tcp"]
 
 
-def _is_rdp_row(state: GuestState, row: dict[str, Any], pid: int) -> bool:
-    return row.get("state") == "Listen" and ((pid != 0 and row.get("pid") == pid) or _was_term_service(state, row))
-
-
-def _was_term_service(state: GuestState, row: dict[str, Any]) -> bool:
-    """True if the row's owner no longer exists: the process ended, and its sockets with it."""
+def _is_listener_row(state: GuestState, row: dict[str, Any], pid: int) -> bool:
+    """True if TermService listens here or did: its process, one that still says so, or one that has ended."""
     owner = row.get("pid")
-    if owner in {0, 4}:
+    if row.get("state") != "Listen" or owner in {0, 4}:
         return False
-    owners = {process.get("pid") for process in state.get("processes", [])}
-    owners |= {service.get("pid") for service in state.get("services", {}).values()}
-    return owner not in owners
+    if owner == pid:
+        return True
+    hosts = [process for process in state.get("processes", []) if process.get("pid") == owner]
+    if any("TermService" in process.get("services", []) for process in hosts):
+        return True
+    return not hosts and all(service.get("pid") != owner for service in state.get("services", {}).values())

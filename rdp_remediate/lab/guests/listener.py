@@ -14,6 +14,7 @@ from rdp_remediate.lab.guests.registry import (
     RDP_TCP,
     TERMINAL_SERVER,
     TERMINAL_SERVICES_POLICY,
+    key_exists,
     keys,
     read_int,
     read_value,
@@ -50,6 +51,7 @@ def accepts_connections(state: GuestState) -> bool:
         and service.get("state") == "Running"
         and (rpc is None or rpc.get("state") == "Running")
         and policy_or_local_int(state, TERMINAL_SERVER, "fDenyTSConnections") == 0
+        and key_exists(state, RDP_TCP)
         and read_int(state, RDP_TCP, "fEnableWinStation") != 0
         and read_int(state, TERMINAL_SERVER, "TSEnabled") != 0
         and state.get("os", {}).get("safe_mode") != "Minimal"

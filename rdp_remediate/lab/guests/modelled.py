@@ -14,7 +14,7 @@ from rdp_remediate.lab.guest_runtime import Admission, GuestState, RdpListener, 
 from rdp_remediate.lab.guests import dynamics, firewall, listener, states, surface
 from rdp_remediate.lab.guests.listener import SELF_SIGNED_STORE, bound_certificate
 from rdp_remediate.lab.guests.modelled_answer import collect, moment
-from rdp_remediate.lab.guests.modelled_repair import repair
+from rdp_remediate.lab.guests.modelled_repair import NotModelledError, repair
 
 COLLECT = "# rdp-remediate collect 1"
 REPAIR = "# rdp-remediate repair 1"
@@ -88,7 +88,10 @@ class ModelledGuest:
         if first_line == REPAIR:
             if request is None:
                 return _needs_winps(state, "repair was sent without a request")
-            settled, repaired = repair(settled, request)
+            try:
+                settled, repaired = repair(settled, request)
+            except NotModelledError as error:
+                return _needs_winps(state, f"the modelled guest does not know {error}")
         asked = request or {}
         answer = collect(settled, asked.get("self_address"), 2 if asked.get("slice") == 2 else 1)
         if repaired is not None:

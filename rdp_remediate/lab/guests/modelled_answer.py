@@ -195,7 +195,7 @@ def _rule(rule: Answer) -> Answer:
         "profiles": sorted(rule["profiles"]),
         "protocol": rule["protocol"],
         "local_ports": list(rule["local_ports"]),
-        "remote_addresses": list(rule["remote_addresses"]),
+        "remote_addresses": [_address_as_shown(entry) for entry in rule["remote_addresses"]],
         "program": rule["program"],
         "service": rule["service"],
         "store": "Local" if rule.get("store", "PersistentStore") == "PersistentStore" else rule["store"],
@@ -203,7 +203,19 @@ def _rule(rule: Answer) -> Answer:
     usual: dict[str, Any] = {"remote_ports": ["Any"], "local_addresses": ["Any"], "edge": "Block",
                              "interface_types": ["Any"]}  # fmt: skip
     fact.update({name: rule[name] for name, value in usual.items() if rule.get(name, value) != value})
+    if "local_addresses" in fact:
+        fact["local_addresses"] = [_address_as_shown(entry) for entry in fact["local_addresses"]]
     return fact
+
+
+def _address_as_shown(entry: str) -> str:
+    """Windows shows an IPv4 prefix with its mask and a host prefix as the address."""
+    if "/" not in entry:
+        return entry
+    network = ipaddress.ip_network(entry, strict=False)
+    if network.prefixlen == network.max_prefixlen:
+        return str(network.network_address)
+    return network.with_netmask if network.version == 4 else str(network)
 
 
 def _sign_ins(state: GuestState) -> Answer:
@@ -274,6 +286,9 @@ def _self_probe(state: GuestState, address: str) -> Answer:
     if listener is None or listener.port != port:
         return probe | {"tcp": "open", "x224": "no_answer"}
     answered = probe | {"tcp": "open", "x224": "answered"}
+    if registry.read_int(state, registry.RDP_TCP, "fAllowSecProtocolNegotiation") == 0:
+        # A Connection Confirm without RDP_NEG_RSP: standard RDP security.
+        return answered | {"selected_protocol": 0}
     outcome = negotiation.choose(_OFFERED, listener)
     if isinstance(outcome, negotiation.Failure):
         return answered | {"negotiation_failure": int(outcome)}

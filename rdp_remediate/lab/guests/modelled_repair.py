@@ -10,21 +10,31 @@ from rdp_remediate.lab.guest_runtime import GuestState
 from rdp_remediate.lab.guests import registry
 from rdp_remediate.lab.guests.dynamics import next_pid, settle
 from rdp_remediate.lab.guests.listener import find_service
-from rdp_remediate.lab.guests.surface import BUILT_IN_RULES, RECORD_FOLDER, full_key
+from rdp_remediate.lab.guests.surface import BUILT_IN_RULES, RECORD_FOLDER, SERVICES, full_key
 
 Step = dict[str, Any]
 _DOMAIN_CONTROLLERS = {4, 5}
-_WRITABLE = {
+_DWORDS = {
     "TS": {"fDenyTSConnections", "TSEnabled", "TSUserEnabled", "TSServerDrainMode", "fSingleSessionPerUser"},
     "RT": {
-        "fEnableWinStation", "fLogonDisabled", "PortNumber", "LanAdapter", "SecurityLayer", "UserAuthentication",
-        "MinEncryptionLevel", "fAllowSecProtocolNegotiation", "SSLCertificateSHA1Hash", "MaxInstanceCount",
-        "KeepAliveTimeout", "MaxIdleTime", "MaxConnectionTime", "MaxDisconnectionTime",
+        "fEnableWinStation", "fLogonDisabled", "PortNumber", "LanAdapter", "SecurityLayer", "MinEncryptionLevel",
+        "fAllowSecProtocolNegotiation", "MaxInstanceCount", "KeepAliveTimeout", "MaxIdleTime", "MaxConnectionTime",
+        "MaxDisconnectionTime", "fInheritMaxIdleTime", "fInheritMaxSessionTime", "fInheritMaxDisconnectionTime",
+        "fQueryUserConfigFromLocalMachine", "fQueryUserConfigFromDC",
     },
 }  # fmt: skip
-_SERVICES = {"TermService", "UmRdpService", "SessionEnv"}
-_PROFILE_SETTINGS = {"enabled", "allow_inbound_rules", "allow_local_rules"}
+_CHANGEABLE_SERVICES = {
+    "TermService", "UmRdpService", "SessionEnv", "CertPropSvc", "KeyIso", "CryptSvc", "RpcSs", "RpcEptMapper", "Dhcp",
+    "Dnscache", "nsi", "BFE", "mpssvc", "IKEEXT", "iphlpsvc", "Netlogon", "LanmanWorkstation", "W32Time",
+}  # fmt: skip
+# What Windows lets SYSTEM stop, and what hangs on it, is modelled for these only.
+_STOPPABLE_SERVICES = {"TermService", "UmRdpService", "SessionEnv"}
 _START_WORDS = {"Auto": "auto start", "Manual": "demand start", "Disabled": "disabled"}
+_POLICY_KEYS = {
+    "Domain": ("DomainProfile",),
+    "Private": ("PrivateProfile", "StandardProfile"),
+    "Public": ("PublicProfile",),
+}
 _FIREWALL_LOG = "Microsoft-Windows-Windows Firewall With Advanced Security/Firewall"
 
 
@@ -32,8 +42,16 @@ class StepFailedError(Exception):
     """Windows would refuse the change."""
 
 
+class NotModelledError(Exception):
+    """What Windows would do about a step is known to winps only."""
+
+
 def repair(state: GuestState, request: dict[str, Any]) -> tuple[GuestState, dict[str, Any]]:
-    """Returns the state after a request's steps and the `repair` section of the answer."""
+    """Returns the state after a request's steps and the `repair` section of the answer.
+
+    Raises:
+        NotModelledError: a step concerns something that only winps plays.
+    """
     run = _Run(settle(state), request)
     run.all_steps()
     return run.state, {"run_id": request["run_id"], "steps": [run.outcomes[step["id"]] for step in request["steps"]]}
@@ -65,42 +83,95 @@ class _Run:
                 continue
             outcome = self._one(step)
             if outcome == "applied":
+                self._record(event="outcome", **self.outcomes[step["id"]])
                 applied.setdefault(group, []).append(step)
             elif outcome != "already_true":
                 stopped.add(group)
+                if outcome == "failed":
+                    self._record(event="outcome", **self.outcomes[step["id"]])
                 self._undo(applied.pop(group, []))
-        self._keep_record()
 
     def _one(self, step: Step) -> str:
-        if (why := _refusal(step)) is not None:
+        if (why := self._refusal(step)) is not None:
             return self._tell(step, "refused", detail=why)
         before = self._read(step)
-        if step["kind"] == "service_restart":
-            if self._restarted:
-                return self._tell(step, "refused", before, before, "one restart is allowed per request")
-        elif before == step["desired"]:
+        restart = step["kind"] == "service_restart"
+        if not restart and _same(before, step["desired"]):
             return self._tell(step, "already_true", before, before)
-        if before != step["expected"]:
-            return self._tell(step, "stale", before, before, "the value is not the expected one")
+        if not _same(before, step["expected"]):
+            return self._tell(step, "stale", before, before, "it is no longer what the plan expected")
         if step.get("sessions") is not None and sorted(step["sessions"]) != self._people():
-            return self._tell(step, "stale", before, before, "other people are signed in than expected")
+            return self._tell(step, "stale", before, before, "the sessions of people are others now")
+        self._record(event="before", id=step["id"], kind=step["kind"], before=before, desired=step["desired"])
+        self._restarted = self._restarted or restart
         try:
             self._write(step, step["desired"])
         except StepFailedError as error:
-            return self._tell(step, "failed", before, self._read(step), str(error))
-        after = self._read(step)
-        if step["kind"] == "service_restart":
-            self._restarted = True
-            return self._tell(step, "applied", before, after)
-        return self._tell(step, "applied" if after == step["desired"] else "failed", before, after)
+            detail: str | None = str(error)
+            reached = False
+        else:
+            after = self._read(step)
+            reached = after not in {0, before} if restart else _same(after, step["desired"])
+            detail = None if reached else "it was set, but did not become that"
+        if not reached and not restart and not _same(self._read(step), before):
+            self._write(step, before)
+        return self._tell(step, "applied" if reached else "failed", before, self._read(step), detail)
 
     def _undo(self, steps: list[Step]) -> None:
         for step in reversed(steps):
-            if step["kind"] == "service_restart":
-                continue
             before = self.outcomes[step["id"]]["before"]
-            self._write(step, before)
-            self._tell(step, "undone", before, self._read(step), "its group did not succeed")
+            if step["kind"] != "service_restart" and not _same(self._read(step), before):
+                self._write(step, before)
+            self._tell(step, "undone", before, self._read(step), "a later step of its group did not succeed")
+
+    def _refusal(self, step: Step) -> str | None:
+        target, desired = step["target"], step["desired"]
+        match step["kind"]:
+            case "registry":
+                return self._registry_refusal(str(target.get("path", "")), desired)
+            case "firewall_rule":
+                known = target.get("rule") in BUILT_IN_RULES and isinstance(desired, bool)
+                return None if known else "this rule is not ours to switch"
+            case "firewall_profile":
+                known = target.get("profile") in _POLICY_KEYS and target.get("setting") == "allow_inbound_rules"
+                if not known or not isinstance(desired, bool):
+                    return "this setting is not changed here"
+                for key in _POLICY_KEYS[target["profile"]]:
+                    path = rf"{registry.FIREWALL_POLICY}\{key}"
+                    if registry.read_value(self.state, path, "DoNotAllowExceptions") is not None:
+                        return "a policy decides this profile"
+                return None
+            case "service_start" | "service_state" | "service_restart":
+                return self._service_refusal(step["kind"], target.get("service"), desired)
+        return "this kind of step is not known"
+
+    def _registry_refusal(self, path: str, desired: Any) -> str | None:
+        short_key, _, name = path.rpartition("\\")
+        is_text = path == r"TS\WinStations\SelfSignedCertStore"
+        if not is_text and name not in _DWORDS.get(short_key, set()):
+            return f"{path} is not a value that is written here"
+        if desired is not None:
+            right = isinstance(desired, str) if is_text else type(desired) is int and 0 <= desired <= 0xFFFFFFFF
+            if not right:
+                return f"{path} is of another type"
+        policy = registry.read_value(self.state, registry.TERMINAL_SERVICES_POLICY, name)
+        return f"a policy decides {name}" if policy is not None and not _same(policy[1], desired) else None
+
+    def _service_refusal(self, kind: str, service: str | None, desired: Any) -> str | None:
+        if kind == "service_start" and desired not in _START_WORDS:
+            return f"{desired} is no start type"
+        if kind == "service_state" and desired not in {"Running", "Stopped"}:
+            return f"{desired} is no state"
+        if kind == "service_restart":
+            if service != "TermService":
+                return "only TermService is restarted"
+            if self._restarted:
+                return "one restart per request"
+        if service not in _CHANGEABLE_SERVICES:
+            return f"{service} is not ours to change"
+        if service not in SERVICES or (desired == "Stopped" and service not in _STOPPABLE_SERVICES):
+            raise NotModelledError(f"what a change of the service {service} does")
+        return None
 
     def _tell(self, step: Step, outcome: str, before: Any = None, after: Any = None, detail: str | None = None) -> str:
         self.outcomes[step["id"]] = {
@@ -123,8 +194,7 @@ class _Run:
                 entry = registry.read_value(self.state, full_key(short_key), name)
                 return None if entry is None else entry[1]
             case "service_start":
-                start = self._service(target["service"])["start_type"]
-                return "Auto" if start == "AutoDelayed" else start
+                return self._service(target["service"])["start_type"]
             case "service_state":
                 return self._service(target["service"])["state"]
             case "service_restart":
@@ -147,6 +217,8 @@ class _Run:
             case "service_state":
                 if value == "Running":
                     self._start(target["service"])
+                elif self._running_dependents(target["service"]):
+                    raise StepFailedError("services that depend on it are running")
                 else:
                     self._stop(target["service"])
             case "service_restart":
@@ -203,13 +275,16 @@ class _Run:
         )  # fmt: skip
         self._log_service(7036, {"param1": service["display_name"], "param2": "running"})
 
-    def _stop(self, name: str) -> list[str]:
-        """Stops a service and, before it, what depends on it; returns those dependents."""
-        dependents = [
+    def _running_dependents(self, name: str) -> list[str]:
+        return [
             other
             for other, service in self.state["services"].items()
             if service["state"] == "Running" and name.lower() in {item.lower() for item in service["depends_on"]}
         ]
+
+    def _stop(self, name: str) -> list[str]:
+        """Stops a service and, before it, what depends on it; returns those dependents."""
+        dependents = self._running_dependents(name)
         for other in dependents:
             self._stop(other)
         service = self._service(name)
@@ -248,24 +323,14 @@ class _Run:
             }
         )
 
-    def _keep_record(self) -> None:
-        record = {"run_id": self.request["run_id"], "steps": list(self.outcomes.values())}
+    def _record(self, **entry: Any) -> None:
+        """Adds one JSON line to the record of the run, which only administrators may read."""
         files = self.state.setdefault("files", {})
-        files.setdefault(RECORD_FOLDER, {"type": "dir", "sddl": "O:BAG:SYD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"})
-        files[f"{RECORD_FOLDER}\\{self.request['run_id']}.json"] = {"type": "file", "text": json.dumps(record)}
+        files.setdefault(RECORD_FOLDER, {"type": "dir", "sddl": "O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"})
+        record = files.setdefault(f"{RECORD_FOLDER}\\{self.request['run_id']}.json", {"type": "file", "text": ""})
+        record["text"] += json.dumps({**entry, "at": self.state["now"]}, sort_keys=True) + "\r\n"
 
 
-def _refusal(step: Step) -> str | None:
-    target = step["target"]
-    match step["kind"]:
-        case "registry":
-            short_key, _, name = str(target.get("path", "")).rpartition("\\")
-            return None if name in _WRITABLE.get(short_key, set()) else "this registry value is not written"
-        case "service_start" | "service_state" | "service_restart":
-            return None if target.get("service") in _SERVICES else "this service is not changed"
-        case "firewall_rule":
-            return None if target.get("rule") in BUILT_IN_RULES else "this rule is not changed"
-        case "firewall_profile":
-            known = target.get("profile") in {"Domain", "Private", "Public"}
-            return None if known and target.get("setting") in _PROFILE_SETTINGS else "this setting is not changed"
-    return "this kind of step is not known"
+def _same(left: Any, right: Any) -> bool:
+    """True if equal and of one type: an absent value is not 0, 1 is not true."""
+    return type(left) is type(right) and bool(left == right)

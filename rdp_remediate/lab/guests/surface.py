@@ -42,10 +42,15 @@ SERVICES = (
     "Dnscache", "nsi", "Netlogon", "LanmanWorkstation", "RdAgent", "WindowsAzureGuestAgent",
 )  # fmt: skip
 
+MAY_BE_STOPPED = ("TermService", "UmRdpService", "SessionEnv", "CertPropSvc", "KeyIso", "Netlogon")
+"""Without the others WMI, the network or the firewall's own commands fail in ways that only winps plays."""
+
 BUILT_IN_RULES = ("RemoteDesktop-UserMode-In-TCP", "RemoteDesktop-UserMode-In-UDP")
 
 RECORD_FOLDER = r"C:\ProgramData\rdp-remediate"
 
+_RULE_FIELDS = {"name", "enabled", "direction", "action", "profiles", "protocol", "local_ports", "remote_addresses",
+                "program", "service"}  # fmt: skip
 _WHOLE_SECTIONS = ("schema", "now", "os", "tcp", "sessions", "events", "constraints", "dynamics")
 _CERTIFICATE_STORES = (r"LocalMachine\Remote Desktop", r"LocalMachine\My")
 
@@ -90,8 +95,16 @@ def unknown_parts(state: GuestState) -> list[str]:
         for name in values
         if not is_known_value(key, name)
     ]
+    if state.get("os", {}).get("safe_mode"):
+        unknown.append("os.safe_mode")
     unknown += _unknown_services(state)
     unknown += _unknown_parts_of("firewall", state, {"profiles", "rules", "ipsec_rules"})
+    # Operations on a rule that only winps' larger state has leave a rule of which this one knows a part.
+    unknown += [
+        f"firewall.rules.{rule.get('name')}"
+        for rule in state.get("firewall", {}).get("rules", [])
+        if not rule.keys() >= _RULE_FIELDS
+    ]
     if state.get("firewall", {}).get("ipsec_rules"):
         unknown.append("firewall.ipsec_rules")
     unknown += _unknown_parts_of("network", state, {"adapters", "addresses"})
@@ -134,6 +147,8 @@ def _unknown_services(state: GuestState) -> list[str]:
         if name.lower() not in wanted:
             unknown.append(f"services.{name}")
             continue
+        if service.get("state") != "Running" and name not in MAY_BE_STOPPED:
+            unknown.append(f"services.{name} {service.get('state')}")
         # These decide how a start or a stop ends; only winps plays them.
         unknown += [
             f"services.{name}.{field}"

@@ -83,7 +83,10 @@ class WinpsGuest:
             if done.returncode != 0:
                 raise UsageError(f"winps has no healthy guest state {base!r}: {done.stderr.strip()}")
             self._states[base] = done.stdout
-        return dynamics.settle(json.loads(self._states[base]))
+        state: GuestState = json.loads(self._states[base])
+        # As Azure's images are set; besides, in another zone winps' ToUniversalTime() leaves local times as they are.
+        state["os"]["time_zone"] = "UTC"
+        return dynamics.settle(state)
 
     def settle(self, state: GuestState) -> GuestState:
         """Returns the state after Windows' own dynamics."""

@@ -16,6 +16,7 @@ from tests.lab.guests.winps_guest import winps_or_skip
 def tool_state(guest: WinpsGuest, base: str) -> dict[str, Any]:
     guest.healthy_state(base)
     whole: dict[str, Any] = json.loads(guest._states[base])
+    whole["os"]["time_zone"] = "UTC"
     return surface.project(whole)
 
 

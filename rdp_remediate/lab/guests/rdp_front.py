@@ -195,10 +195,11 @@ class RdpFront:
             return
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
-        # With a callback given, StreamWriter.start_tls takes the server's side.
-        protocol = asyncio.StreamReaderProtocol(reader, lambda _reader, _writer: None)
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted)
-        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        opened: list[asyncio.StreamWriter] = []
+        # With a callback the protocol makes the writer itself, and its start_tls takes the server's side.
+        protocol = asyncio.StreamReaderProtocol(reader, lambda _reader, made: opened.append(made))
+        await loop.connect_accepted_socket(lambda: protocol, accepted)
+        writer = opened[0]
         try:
             response, security = negotiation.confirm(await _read_tpkt(reader), listener)
             writer.write(response)

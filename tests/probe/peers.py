@@ -27,10 +27,9 @@ def refusal(code: int) -> bytes:
 
 @dataclass
 class Peer:
-    """A listening peer, and what clients sent to it first."""
+    """A listening peer."""
 
     port: int
-    requests: list[bytes] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -157,6 +156,7 @@ class WindowsShaped:
         confirm: The X.224 answer.
         pieces: Makes what is sent inside TLS after the client's TSRequest.
         after: What follows: wait, close or reset.
+        delay_s: How long it thinks about the TSRequest.
         requests: Connection requests that came.
         tokens: TSRequests that came.
     """
@@ -165,6 +165,7 @@ class WindowsShaped:
     confirm: bytes = CONFIRM_NLA_EX
     pieces: Callable[[], Sequence[bytes]] = lambda: (ts_request(challenge()),)
     after: str = "wait"
+    delay_s: float = 0.0
     requests: list[bytes] = field(default_factory=list)
     tokens: list[bytes] = field(default_factory=list)
 
@@ -174,6 +175,7 @@ class WindowsShaped:
         await writer.drain()
         await writer.start_tls(self.context, ssl_handshake_timeout=5)
         self.tokens.append(await reader.read(4096))
+        await asyncio.sleep(self.delay_s)
         for piece in self.pieces():
             writer.write(piece)
             await writer.drain()

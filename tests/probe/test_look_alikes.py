@@ -219,6 +219,11 @@ async def test_rdp_that_ends_in_the_tls_handshake(parts: tuple[bytes, ...], afte
     assert result.attempts == (1 if result.outcome is Outcome.TLS_ERROR else 2)
 
 
+async def test_bytes_behind_the_confirm_in_one_segment_belong_to_tls() -> None:
+    result = await probe_peer(answering(peers.CONFIRM_NLA + b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    assert (result.outcome, result.attempts) == (Outcome.TLS_ERROR, 1)
+
+
 # --- NLA --------------------------------------------------------------------------------------------------------------
 
 
@@ -321,6 +326,13 @@ async def test_a_skewed_clock_is_measured(context: ssl.SSLContext, ahead_s: floa
     assert result.clock_skew_s == pytest.approx(ahead_s, abs=1)
     assert (ProbeFinding.CLOCK_SKEW in result.findings) is found
     assert result.verdict is ProbeVerdict.OK
+
+
+async def test_a_slow_answer_widens_the_uncertainty_of_the_clock(context: ssl.SSLContext) -> None:
+    result = await probe_peer(WindowsShaped(context, delay_s=0.6))
+    # The stamp is made at the end of the wait, the middle of which it is compared with.
+    assert result.clock_skew_s == pytest.approx(0.3, abs=0.2)
+    assert result.clock_uncertainty_s == pytest.approx(0.3, abs=0.2)
 
 
 async def test_a_bad_answer_that_does_not_repeat_is_not_reported(context: ssl.SSLContext) -> None:

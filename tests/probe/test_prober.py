@@ -78,6 +78,20 @@ async def test_when_no_address_answers_all_are_named(monkeypatch: pytest.MonkeyP
     assert "127.0.0.3" in result.detail
 
 
+async def test_a_missing_address_family_does_not_hide_the_answer_of_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def two_addresses(*_: Any, **__: Any) -> list[Any]:
+        return [(0, 1, 6, "", (address, 3389)) for address in ("2001:db8::7", "203.0.113.7")]
+
+    async def connect(_: Any, address: str, __: int) -> Any:
+        number = errno.ENETUNREACH if ":" in address else errno.ECONNREFUSED
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two_addresses)
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", connect)
+    result = await probe("vm1.contoso.example", 3389)
+    assert (result.outcome, result.peer, result.os_error) == (Outcome.TCP_REFUSED, "203.0.113.7", "ECONNREFUSED")
+
+
 @pytest.mark.parametrize("host", ["does-not-exist.invalid", "a" * 70 + ".invalid", "..", "xn--\u20ac.invalid"])
 async def test_a_name_that_does_not_resolve_is_our_error(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = socket.getaddrinfo

@@ -13,11 +13,11 @@ from rdp_remediate.facts.network_model import NetworkFacts, Route
 from rdp_remediate.facts.network_words import Sku
 from rdp_remediate.network.arrival import NO_PUBLIC_ENTRY, NO_RULE_ON_PORT, Arrival, Blocked, EntryKind, no_path
 from rdp_remediate.network.classic import decide_classic, is_classic
-from rdp_remediate.network.decision import Decider, Decision, Flow, Layer, Verdict
+from rdp_remediate.network.decision import Decision, Flow, Layer, Verdict
 from rdp_remediate.network.directory import Directory
 from rdp_remediate.network.filters import NOTHING, UNREADABLE, Filtered, combine, join_admin, reconcile
 from rdp_remediate.network.layers import Compiler, Filters, Guarded, NsgLayer
-from rdp_remediate.network.prefixes import HOST_VIP, PUBLIC, contains, intersect, is_public, subtract
+from rdp_remediate.network.prefixes import HOST_VIP, PUBLIC, contains, is_public, subtract
 from rdp_remediate.network.routes import Reply, is_exempt, reply, route_decider
 from rdp_remediate.network.scope import build_scope
 from rdp_remediate.network.tables import Outcome, RuleTable
@@ -338,14 +338,3 @@ def decide(facts: NetworkFacts, flow: Flow) -> Decision:
     if (client >= IPV6_BASE) != (address >= IPV6_BASE):
         return unknown("client and dialled address are of different address families")
     return judge.client(client)
-
-
-def reachable_sources(judge: Judge) -> Ranges:
-    """Internet addresses that can come in through this entry as their own."""
-    clients = PUBLIC if judge.arrival.clients is None else judge.arrival.clients
-    return intersect(PUBLIC, clients)
-
-
-def deciders_text(deciders: tuple[Decider, ...]) -> str:
-    """Deciders as one line."""
-    return ", ".join(f"{one.layer}:{one.rule}" for one in deciders)

@@ -24,8 +24,9 @@ How the collector derives each section (a model of the guest has to derive the s
   Remote Desktop or My store, else the Remote Desktop store's latest. self_probe: to the request's self_address, else
   to the first IPv4 address in text order. changes: seven days, see `GuestChange`.
 
-In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share) and self_probe and changes
-are not supported; slice 2 holds os and the other registry values and services only. Lists are sorted here, because sorting in Windows depends on the culture.
+In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share), and self_probe and changes
+are not supported; slice 2 holds os and the other registry values and services only. Lists are sorted here, because
+sorting in Windows depends on the culture.
 """
 
 import base64

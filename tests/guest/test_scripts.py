@@ -39,9 +39,10 @@ def test_no_line_holds_a_backslash_n(name: str) -> None:
 
 
 def test_both_scripts_end_with_the_same_collector() -> None:
-    collector = assemble("collector.ps1")
-    assert collector.rstrip("\n") in collect_script()
-    assert collector.rstrip("\n") in repair_script()
+    for part in ("firewall.ps1", "changes.ps1", "collector.ps1", "wire.ps1"):
+        text = assemble(part).rstrip("\n")
+        assert text in collect_script()
+        assert text in repair_script()
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

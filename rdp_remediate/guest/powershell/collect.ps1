@@ -9,6 +9,8 @@ $WarningPreference = 'SilentlyContinue'
 # include request.ps1
 # include wire.ps1
 # include full_language.ps1
+# include firewall.ps1
+# include changes.ps1
 # include collector.ps1
 
 Initialize-Answer

@@ -11,6 +11,8 @@ $ConfirmPreference = 'None'
 # include request.ps1
 # include wire.ps1
 # include full_language.ps1
+# include firewall.ps1
+# include changes.ps1
 # include collector.ps1
 # include record.ps1
 # include steps.ps1

@@ -175,7 +175,8 @@ function Test-Restored($Step, $Before) {
 }
 
 function Get-SessionList {
-    @(foreach ($session in @(Get-Sessions)) { if ($session.user) { [int]$session.id } }) | Sort-Object
+    $sessions = Get-Sessions
+    foreach ($session in $sessions) { if ($session.user) { [int]$session.id } }
 }
 
 function Test-Protected([string]$Path) {
@@ -246,10 +247,11 @@ function Invoke-Step($Step) {
     }
     try {
         if ($null -ne $Step.sessions) {
-            $now = @(Get-SessionList) -join ','
-            if ($now -ne (@($Step.sessions | Sort-Object) -join ',')) {
+            $now = @(Get-SessionList | Sort-Object) -join ','
+            $seen = @($Step.sessions | Sort-Object) -join ','
+            if ($now -ne $seen) {
                 $outcome.outcome = 'stale'
-                $outcome.detail = "the sessions of people are now: $now"
+                $outcome.detail = "people's sessions are $now now, the plan saw $seen"
                 return $outcome
             }
         }

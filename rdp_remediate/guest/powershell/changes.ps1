@@ -1,0 +1,87 @@
+# ---- changes.ps1: who changed what, from the event logs of seven days; reads only ----------------------------------
+
+function Get-Records([string]$Log, [int[]]$Ids, [string[]]$Providers) {
+    $filter = @{LogName = $Log; Id = $Ids; StartTime = (Get-Date).AddDays(-7) }
+    if ($Providers) { $filter.ProviderName = $Providers }
+    try { Get-WinEvent -FilterHashtable $filter -MaxEvents 200 }
+    catch { if ($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound*') { throw } }
+}
+
+function Get-SystemChanges {
+    foreach ($record in @(Get-Records 'System' (7036, 7040, 1074) ('Service Control Manager', 'User32'))) {
+        $data = Get-EventData $record
+        $change = @{at = ConvertTo-UtcText $record.TimeCreated; log = 'System'; event_id = [int]$record.Id }
+        $change.user_sid = $null
+        if ($null -ne $record.UserId) { $change.user_sid = [string]$record.UserId.Value }
+        if ($record.Id -eq 7040) {
+            if ($script:serviceNames -notcontains $data.param4) { continue }
+            $change.what = 'service_start_type'
+            $change.object = $data.param4
+            $change.value = $data.param3
+        }
+        elseif ($record.Id -eq 1074) {
+            $change.what = 'shutdown'
+            $change.object = 'Windows'
+            $change.value = $data.param7
+        }
+        else {
+            # The text is translated; the binary data is not: UTF-16 of "TermService/1" (stopped) or "/4" (running).
+            if ($data.Binary -like '5400650072006D005300650072007600690063006500*') {
+                if ($data.Binary -notlike '*002F003100*') { continue }
+                $change.value = 'stopped'
+            }
+            elseif (-not $data.Binary -and $data.param1 -eq $script:termServiceName -and $data.param2 -ne 'running') {
+                $change.value = $data.param2
+            }
+            else { continue }
+            $change.what = 'service_state'
+            $change.object = 'TermService'
+            $change.user_sid = $null
+        }
+        $change
+    }
+}
+
+function Get-FirewallChanges {
+    $names = @($script:builtInRules)
+    if ($script:answer.ContainsKey('firewall')) {
+        $names += @(foreach ($rule in $script:answer.firewall.rules) { $rule.name })
+    }
+    $log = 'Microsoft-Windows-Windows Firewall With Advanced Security/Firewall'
+    # Settings 2002, 2003, 2008; rules 2004 to 2006, and from Windows 11 and later updates 2052, 2071, 2073, 2097, 2099.
+    foreach ($record in @(Get-Records $log (2002, 2003, 2004, 2005, 2006, 2008, 2033, 2052, 2071, 2073, 2097, 2099))) {
+        $data = Get-EventData $record
+        $change = @{at = ConvertTo-UtcText $record.TimeCreated; log = 'Firewall'; event_id = [int]$record.Id; value = $null }
+        $change.user_sid = $null
+        if ($data.ModifyingUser) { $change.user_sid = $data.ModifyingUser }
+        if ($data.RuleId) {
+            $touches = @(foreach ($item in ([string]$data.LocalPorts) -split ',') { $item.Trim() }) -contains "$($script:port)"
+            if ($names -notcontains $data.RuleId -and -not $touches) { continue }
+            $change.what = 'firewall_rule'
+            $change.object = $data.RuleId
+            if ($null -ne $data.Active) { $change.value = "Active=$($data.Active)" }
+        }
+        else {
+            $change.what = 'firewall_setting'
+            $change.object = 'Firewall'
+            if ($data.Profiles) { $change.object = $data.Profiles }
+            if ($data.SettingType) { $change.value = "$($data.SettingType)=$($data.SettingValueString)" }
+        }
+        $change
+    }
+}
+
+function Read-Changes {
+    if (-not $script:fullLanguage) {
+        Add-Unavailable 'changes' 'not_supported' 'ConstrainedLanguage cannot read the data of events by name'
+        return
+    }
+    $script:found = @()
+    try { $script:found = @($script:found) + @(Get-SystemChanges) }
+    catch { Add-Failure 'changes.system' $_ }
+    try { $script:found = @($script:found) + @(Get-FirewallChanges) }
+    catch { Add-Failure 'changes.firewall' $_ }
+    $sorted = @($script:found | Sort-Object { $_.at }, { $_.event_id }, { $_.object })
+    if ($sorted.Count -gt 20) { Add-Unavailable 'changes.older' 'truncated' "$($sorted.Count) changes, the newest 20 are told" }
+    $script:answer.changes = @($sorted | Select-Object -Last 20)
+}

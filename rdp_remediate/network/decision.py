@@ -93,7 +93,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """One rule against the flow, with the five matches that Network Watcher's NSG diagnostics show too."""
+    """One rule against the flow, with the five matches that Network Watcher's NSG diagnostics show too.
+
+    Attributes:
+        decides: Whether the rule decides (or may decide) its own layer, even where an earlier layer drops the packet.
+        reached: Whether packets of this flow get as far as its layer.
+    """
 
     layer: Layer
     rule: str

@@ -51,13 +51,12 @@ def explain(facts: NetworkFacts, flow: Flow) -> Explanation:
     source = _source(judge, client)
     if source is None:
         return Explanation(quick, (), _steps(quick, judge.arrival))
-    trace, filtered = _trace(judge, source)
-    decision = (
-        quick if judge.arrival.sources is not None or _egress(judge, client) else _conclude(judge, source, filtered)
-    )
+    trace, deciding, filtered = _trace(judge, source)
+    set_of_sources = judge.arrival.sources is not None or _egress(judge, client)
+    decision = quick if set_of_sources else _conclude(judge, source, filtered)
     return Explanation(
         decision,
-        tuple(_row(asked, decision, filtered) for asked in trace),
+        tuple(_row(asked, decision, deciding) for asked in trace),
         _steps(decision, judge.arrival, judge, source),
         _not_reached(decision),
     )
@@ -115,7 +114,8 @@ def _layers(filters: Filters, arrival: Arrival, source: int) -> tuple[list[_Aske
     return first, second
 
 
-def _trace(judge: Judge, source: int) -> tuple[list[_Asked], Filtered]:
+def _trace(judge: Judge, source: int) -> tuple[list[_Asked], set[int], Filtered]:
+    """Every rule against the flow, those that decide their own layer (by `id`), and the filters' verdict."""
     arrival, guarded = judge.arrival, judge.guarded
     admin = [[(table, _ask(Layer.ADMIN, table, arrival, source)) for table in tables] for tables in guarded.admin]
     standing = join_admin(
@@ -125,26 +125,28 @@ def _trace(judge: Judge, source: int) -> tuple[list[_Asked], Filtered]:
     scope = judge.scope
     public = is_public(source)
     guessing = scope.guess and public and arrival.public and contains(scope.virtual_network.maybe, source)
-    results, shown = [], None
+    results: list[Filtered] = []
+    shown: tuple[_Asked, ...] = ()
+    deciding = {id(rule) for _, rule in standing}
     for filters in (guarded.plain, guarded.effective):
         if filters is None:
             continue
         subnet, nic = _layers(filters, arrival, source)
         courses = _courses(subnet, filters.subnet), _courses(nic, filters.nic)
         results.append(combine(standing, *courses, closed=judge.closed(public=public), guessing=guessing))
-        if shown is None or (filters.subnet.readable and filters.nic.readable):
+        if not results[1:] or (filters.subnet.readable and filters.nic.readable):
             shown = (*subnet, *nic)
+        deciding |= {id(rule) for outcomes in courses for _, rule in outcomes or ()}
     listed = [one for tables in admin for _, asked in tables for one in asked]
-    return [*listed, *(shown or ())], reconcile(results[0], results[1] if len(results) > 1 else None)
+    return [*listed, *shown], deciding, reconcile(results[0], results[1] if len(results) > 1 else None)
 
 
-def _row(asked: _Asked, decision: Decision, filtered: Filtered) -> TraceRow:
+def _row(asked: _Asked, decision: Decision, deciding: set[int]) -> TraceRow:
     rule = asked.rule.rule
-    named = {(one.layer, one.resource_id) for one in (*decision.deciders, *filtered.deciders)}
     return TraceRow(
         asked.layer, rule.name, rule.arm_id, rule.priority, rule.access.value, asked.protocol, asked.source,
         asked.source_port, asked.destination, asked.destination_port,
-        decides=asked.whole is not Match.NO and (asked.layer, rule.arm_id) in named,
+        decides=id(asked.rule) in deciding,
         reached=asked.layer not in _not_reached(decision),
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ STANDARD_NO_NSG = Decider(Layer.PLATFORM, "standard-no-nsg")
 NOTHING: tuple[Outcome, ...] = ((None, None),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Filtered:
     """What the filters do: a verdict and everything that may have decided it."""
 

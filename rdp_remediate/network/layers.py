@@ -1,11 +1,12 @@
 """The filters in front of one NIC, compiled: security admin rules, the subnet's NSG, the NIC's NSG."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from rdp_remediate.facts.network_model import EffectiveNsg, NetworkFacts, Nic, Rule
 from rdp_remediate.network.decision import Layer
+from rdp_remediate.network.filters import Filtered
 from rdp_remediate.network.scope import Scope
 from rdp_remediate.network.tables import ADMIN_ACTIONS, RuleTable
 
@@ -47,6 +48,7 @@ class Guarded:
     Attributes:
         admin: Tables in the order in which they are asked; several in one tuple are of equal standing.
         effective: The layers as Azure's effective rules show them, when they were read.
+        memo: Verdicts by the rules that match; bounded by whoever fills it.
     """
 
     scope: Scope
@@ -55,6 +57,7 @@ class Guarded:
     plain: Filters
     effective: Filters | None
     gaps: tuple[str, ...]
+    memo: dict[tuple[object, ...], Filtered] = field(default_factory=dict)
 
 
 class Compiler:

@@ -102,7 +102,7 @@ class Judge:
         self._views = [(guarded.plain, self._pair(guarded.plain))]
         if guarded.effective is not None:
             self._views.append((guarded.effective, self._pair(guarded.effective)))
-        self._filtered: dict[tuple[object, ...], Filtered] = {}
+        self._filtered = guarded.memo
         self._decisions: dict[tuple[object, ...], Decision] = {}
         self._sets: dict[Ranges, Decision] = {}
         self.probe = self._probe()
@@ -142,10 +142,13 @@ class Judge:
         guessing = (
             self.scope.guess and public and self.arrival.public and contains(self.scope.virtual_network.maybe, source)
         )
-        key = (admin, views, public, guessing)
+        closed = self.closed(public=public)
+        key = (admin, views, closed, guessing)
         found = self._filtered.get(key)
         if found is None:
-            found = self._filtered[key] = self._filter(admin, views, public=public, guessing=guessing)
+            if len(self._filtered) > _MANY:
+                self._filtered.clear()
+            found = self._filtered[key] = self._filter(admin, views, closed=closed, guessing=guessing)
         return found
 
     def _filter(
@@ -153,7 +156,7 @@ class Judge:
         admin: tuple[tuple[tuple[int, int], ...], ...],
         views: tuple[tuple[tuple[int, int] | None, ...], ...],
         *,
-        public: bool,
+        closed: bool | None,
         guessing: bool,
     ) -> Filtered:
         standing = join_admin(
@@ -166,7 +169,7 @@ class Judge:
                 _courses(layer, slab.outcomes(mask) if slab and mask else None)
                 for layer, slab, mask in zip((filters.subnet, filters.nic), pair, masks, strict=True)
             ]
-            results.append(combine(standing, *courses, closed=self.closed(public=public), guessing=guessing))
+            results.append(combine(standing, *courses, closed=closed, guessing=guessing))
         return reconcile(results[0], results[1] if len(results) > 1 else None)
 
     def closed(self, *, public: bool) -> bool | None:
@@ -193,7 +196,7 @@ class Judge:
         """The decision for packets whose source the filters see as this address."""
         filtered = self.filtered(source)
         outcome, routes, open_end = self.reply(source)
-        key = (id(filtered), outcome, tuple(map(id, routes)), open_end)
+        key = (filtered, outcome, tuple(map(id, routes)), open_end)
         found = self._decisions.get(key)
         if found is None:
             found = self._decisions[key] = self.conclude(filtered, outcome, routes)

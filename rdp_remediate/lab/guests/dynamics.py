@@ -32,8 +32,9 @@ def settle(state: GuestState) -> GuestState:
     settled = copy.deepcopy(state)
     _mirror_services(settled)
     _mirror_firewall(settled)
-    _drop_ended_processes(settled)
-    if settled.get("dynamics", {}).get("listener", True):
+    _match_processes(settled)
+    _read_listener_settings(settled)
+    if settled["dynamics"].get("listener", True):
         _settle_listener(settled)
     return settled
 
@@ -86,7 +87,7 @@ def _profile(state: GuestState, key_name: str) -> dict[str, Any] | None:
 def _keep_local(profile: dict[str, Any]) -> None:
     if "local" not in profile:
         profile["local"] = {
-            name: value for name, value in profile.items() if name not in {"source", "explicit", "local"}
+            name: copy.copy(value) for name, value in profile.items() if name not in {"source", "local"}
         }
 
 
@@ -105,27 +106,34 @@ def _firewall_setting(name: str, data: object) -> tuple[str, object] | None:
     return None
 
 
-def _drop_ended_processes(state: GuestState) -> None:
-    """A service that is stopped has no process id; its process ends with its last service."""
+def _match_processes(state: GuestState) -> None:
+    """A stopped service has no process id, a running one has one; a process ends with its last service."""
     processes = state.get("processes", [])
     for name, service in state.get("services", {}).items():
-        if service.get("state") != "Stopped":
-            continue
-        service["pid"] = 0
-        for process in [row for row in processes if name in row.get("services", [])]:
-            process["services"].remove(name)
-            if not process["services"]:
-                processes.remove(process)
+        hosts = [process for process in processes if name in process.get("services", [])]
+        if service.get("state") == "Stopped":
+            service["pid"] = 0
+        elif service.get("state") == "Running" and not service.get("pid"):
+            service["pid"] = hosts[0]["pid"] if hosts else next_pid(state)
+        for process in hosts:
+            if process["pid"] != service.get("pid"):
+                process["services"].remove(name)
+                if not process["services"]:
+                    processes.remove(process)
+
+
+def _read_listener_settings(state: GuestState) -> None:
+    """TermService reads these when it starts; a state that does not say what it read then has read them now."""
+    dynamics = state.setdefault("dynamics", {"listener": True})
+    service = find_service(state, "TermService") or {}
+    if service.get("state") != "Running" or "listener_port" not in dynamics:
+        dynamics["listener_port"] = configured_port(state)
+        dynamics["listener_lan_adapter"] = registry.read_int(state, registry.RDP_TCP, "LanAdapter") or 0
 
 
 def _settle_listener(state: GuestState) -> None:
-    dynamics = state.setdefault("dynamics", {"listener": True})
-    service = find_service(state, "TermService") or {}
-    pid = service.get("pid", 0)
-    if service.get("state") != "Running" or "listener_port" not in dynamics:
-        # TermService reads these when it starts; a state that does not say what it read then has read them now.
-        dynamics["listener_port"] = configured_port(state)
-        dynamics["listener_lan_adapter"] = registry.read_int(state, registry.RDP_TCP, "LanAdapter") or 0
+    dynamics = state["dynamics"]
+    pid = (find_service(state, "TermService") or {}).get("pid", 0)
     port = dynamics["listener_port"]
     rows = state.setdefault("tcp", [])
     present = [row for row in rows if _is_listener_row(state, row, pid)]
@@ -156,13 +164,11 @@ def _settle_listener(state: GuestState) -> None:
 
 
 def _is_listener_row(state: GuestState, row: dict[str, Any], pid: int) -> bool:
-    """True if TermService listens here or did: its process, one that still says so, or one that has ended."""
+    """True if TermService listens here, or a process did that has ended: its sockets go with it."""
     owner = row.get("pid")
     if row.get("state") != "Listen" or owner in {0, 4}:
         return False
     if owner == pid:
         return True
-    hosts = [process for process in state.get("processes", []) if process.get("pid") == owner]
-    if any("TermService" in process.get("services", []) for process in hosts):
-        return True
-    return not hosts and all(service.get("pid") != owner for service in state.get("services", {}).values())
+    owners = {process.get("pid") for process in state.get("processes", [])}
+    return owner not in owners | {service.get("pid") for service in state.get("services", {}).values()}

@@ -45,11 +45,9 @@ def accepts_connections(state: GuestState) -> bool:
     An absent fDenyTSConnections denies, as Windows treats it.
     """
     service = find_service(state, "TermService")
-    rpc = find_service(state, "RpcSs")
     return (
         service is not None
         and service.get("state") == "Running"
-        and (rpc is None or rpc.get("state") == "Running")
         and policy_or_local_int(state, TERMINAL_SERVER, "fDenyTSConnections") == 0
         and key_exists(state, RDP_TCP)
         and read_int(state, RDP_TCP, "fEnableWinStation") != 0

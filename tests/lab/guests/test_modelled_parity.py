@@ -22,7 +22,7 @@ async def differences(
     winps: WinpsGuest, base: str, operations: list[Op], script: str, parameters: dict[str, str]
 ) -> tuple[dict[str, Any], GuestState, GuestState]:
     """Returns what the two answers do not share, and both states afterwards."""
-    executed = await winps.run_script(await executed_state(winps, base, operations), script, parameters, timeout_s=60)
+    executed = await winps.run_script(executed_state(base, operations), script, parameters, timeout_s=60)
     modelled = await ModelledGuest().run_script(modelled_state(base, operations), script, parameters, timeout_s=60)
     left, right = comparable(decoded(modelled)), comparable(decoded(executed))
     told = {key: (left.get(key), right.get(key)) for key in left | right if left.get(key) != right.get(key)}
@@ -44,6 +44,7 @@ async def test_collect_answers_alike_on_every_base(name: str) -> None:
             assert told == {}, base
 
 
+@pytest.mark.slow
 async def test_collect_answers_alike_for_the_vectors_that_are_modelled() -> None:
     if not VECTORS.is_dir():
         pytest.skip("the shared vectors are not there: put them at ../shared/vectors beside the checkout")

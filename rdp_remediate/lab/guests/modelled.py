@@ -33,12 +33,12 @@ class ModelledGuest:
     """Answers collect.ps1 and repair.ps1 from guest state; a `GuestRuntime`."""
 
     def healthy_state(self, base: str) -> GuestState:
-        """Returns a fresh healthy state, after Windows' dynamics.
+        """Returns a fresh healthy state, not settled: what a scenario changes in it was so when Windows started.
 
         Raises:
             UsageError: there is no such base.
         """
-        return dynamics.settle(states.healthy_state(base))
+        return states.healthy_state(base)
 
     def settle(self, state: GuestState) -> GuestState:
         """Returns the state after Windows' own dynamics.

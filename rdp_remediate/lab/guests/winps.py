@@ -66,7 +66,7 @@ class WinpsGuest:
         self._words = ""
 
     def healthy_state(self, base: str) -> GuestState:
-        """Returns a fresh healthy state as winps has it, after Windows' dynamics.
+        """Returns a fresh healthy state as winps has it, not settled: what a scenario changes in it was so at boot.
 
         Raises:
             UsageError: winps has no such base.
@@ -86,7 +86,7 @@ class WinpsGuest:
         state: GuestState = json.loads(self._states[base])
         # As Azure's images are set; besides, in another zone winps' ToUniversalTime() leaves local times as they are.
         state["os"]["time_zone"] = "UTC"
-        return dynamics.settle(state)
+        return state
 
     def settle(self, state: GuestState) -> GuestState:
         """Returns the state after Windows' own dynamics."""

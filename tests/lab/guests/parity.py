@@ -15,7 +15,6 @@ def modelled_state(base: str, operations: list[Op]) -> GuestState:
     """Returns a modelled guest's healthy state after the operations, settled."""
     runtime = ModelledGuest()
     state = runtime.healthy_state(base)
-    state["dynamics"] = {"listener": True}
     apply_ops(state, operations)
     return runtime.settle(state)
 

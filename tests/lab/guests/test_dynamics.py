@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from rdp_remediate.lab.guest_runtime import GuestState
+from rdp_remediate.lab.guest_runtime import GuestRuntime, GuestState
 from rdp_remediate.lab.guests import states
 from rdp_remediate.lab.guests.dynamics import settle
 from rdp_remediate.lab.guests.listener import rdp_listener
+from rdp_remediate.lab.guests.modelled import ModelledGuest
 from rdp_remediate.lab.json_ops import apply_ops
 from tests.lab.guests.cases import BEYOND_MODELLED, CASES, FWP, RT, STOPPED, TS, Op, ops, service, value
 from tests.lab.guests.parity import executed_state
-from tests.lab.guests.winps_guest import winps_guest
+from tests.lab.guests.winps_guest import winps_guest, winps_or_skip
 
 FWL = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
 SERVICES = r"HKLM\SYSTEM\CurrentControlSet\Services"
@@ -110,3 +111,13 @@ def test_the_listener_shows_its_security(name: str, layer: int, nla: bool) -> No
     assert (listener.security_layer, listener.user_authentication) == (layer, nla)
     assert listener.thumbprint == "3828F284EE2737C9A2E283B43C4C513D31EC151B"
     assert listener.computer_name == "RDPVM01"
+
+
+@pytest.mark.parametrize("runtime", ["modelled", "winps"])
+def test_what_a_scenario_changes_was_so_when_windows_started(runtime: str) -> None:
+    guest: GuestRuntime = ModelledGuest() if runtime == "modelled" else winps_or_skip()
+    state = guest.healthy_state("server2022")
+    apply_ops(state, [value(RT, "PortNumber", 3390)])
+    listener = guest.rdp_listener(guest.settle(state))
+    assert listener is not None
+    assert listener.port == 3390

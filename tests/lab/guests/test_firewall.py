@@ -96,7 +96,6 @@ def test_the_vectors_of_the_guest_firewall_agree() -> None:
         if len(statuses) != 1 or scenario["name"].startswith(("GF10", "GF11")):
             continue
         state = winps.healthy_state(scenario["base"])
-        state["dynamics"] = {"listener": True}
         apply_ops(state, scenario["guest"])
         state = settle(state)
         listener = rdp_listener(state)

@@ -169,6 +169,7 @@ class RdpFront:
             except (BlockingIOError, ConnectionAbortedError):
                 return
             accepted.setblocking(False)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = asyncio.get_running_loop().create_task(self._attend(accepted, peer[0]))
             self._connections.add(task)
             task.add_done_callback(self._connections.discard)

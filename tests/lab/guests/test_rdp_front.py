@@ -22,6 +22,9 @@ from rdp_remediate.lab.guests.certificates import GuestCertificates
 from rdp_remediate.lab.guests.dynamics import settle
 from rdp_remediate.lab.guests.listener import bound_certificate, rdp_listener
 from rdp_remediate.lab.guests.rdp_front import RdpFront
+from rdp_remediate.probe.outcome import Outcome
+from rdp_remediate.probe.prober import probe
+from rdp_remediate.probe.times import ProbeTimes
 
 ALL = 0x0B  # TLS, CredSSP, CredSSP with early authorisation
 SSL_ONLY = 0x01
@@ -281,6 +284,24 @@ async def test_credssp_answers_with_a_challenge_that_names_the_computer(tmp_path
     stamp = datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=struct.unpack("<Q", pairs[7])[0] / 10)
     assert abs(stamp - before) < timedelta(seconds=5)
     assert message[48:52] == bytes([10, 0]) + (20348).to_bytes(2, "little")
+
+
+async def test_the_product_s_probe_sees_the_three_postures(tmp_path: Path) -> None:
+    vm = Vm(tmp_path)
+    results = []
+    async with opened(vm) as (front, port):
+        for admission in (Admission.ACCEPT, Admission.SILENT, Admission.REFUSE):
+            vm.admission = admission
+            await front.refresh()
+            results.append(await probe("127.0.0.1", port, ProbeTimes.short(1.0)))
+    assert [result.outcome for result in results] == [Outcome.NLA_OK, Outcome.TCP_TIMEOUT, Outcome.TCP_REFUSED]
+    listener = vm.listener()
+    assert listener is not None
+    assert results[0].handshake
+    assert results[0].cert is not None
+    assert results[0].cert.sha1 == listener.thumbprint
+    assert results[0].ntlm is not None
+    assert results[0].ntlm.nb_computer == listener.computer_name
 
 
 def _pairs(data: bytes) -> list[tuple[int, bytes]]:

@@ -1,6 +1,7 @@
 """The modelled guest answers as the executed scripts do, for every state that it claims to know."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 
 from rdp_remediate.errors import UsageError
 from rdp_remediate.guest.scripts import collect_script, repair_script
+from rdp_remediate.lab import build
 from rdp_remediate.lab.guest_runtime import GuestState
 from rdp_remediate.lab.guests.modelled import ModelledGuest
 from rdp_remediate.lab.guests.winps import WinpsGuest
+from rdp_remediate.lab.scenario import built_in
 from tests.lab.guests.cases import CASES, POL, STOPPED, TCP_RULE, TS, Op, ops, value
 from tests.lab.guests.parity import comparable, decoded, executed_state, modelled_state, request
 from tests.lab.guests.winps_guest import BASES, winps_guest
@@ -42,6 +45,21 @@ async def test_collect_answers_alike_on_every_base(name: str) -> None:
         for base in BASES:
             told, _, _ = await differences(winps, base, ops(name), collect_script(), request(self_address="10.0.0.4"))
             assert told == {}, base
+
+
+async def test_collect_answers_alike_for_every_built_in_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "utc_now", lambda: datetime(2026, 1, 15, 10, 0, tzinfo=UTC))
+    modelled = ModelledGuest()
+    async with winps_guest() as winps:
+        for name, scenario in built_in().items():
+            answers = []
+            for runtime in (modelled, winps):
+                world = build.build_world(scenario, runtime)
+                guest = world.guests.get(world.vm_id.lower())
+                assert guest is not None, name
+                result = await runtime.run_script(guest, collect_script(), request(), timeout_s=60)
+                answers.append(comparable(decoded(result)))
+            assert answers[0] == answers[1], name
 
 
 @pytest.mark.slow

@@ -68,8 +68,9 @@ check: $(INSTALLED)
 	step "ruff check" $(BIN)/ruff check .
 	step "ruff format" $(BIN)/ruff format --check .
 	step "mypy --strict" $(BIN)/mypy
-	step "mypy --strict infra" $(BIN)/mypy infra/package.py
+	step "mypy --strict infra" $(BIN)/mypy infra/package.py infra/roles.py
 	step "import-linter" $(BIN)/lint-imports
+	step "roles fresh" $(BIN)/python infra/roles.py --check
 	step "generated docs fresh" $(DOCS_CHECK)
 
 bench: $(INSTALLED)

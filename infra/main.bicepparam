@@ -1,0 +1,17 @@
+using 'main.bicep'
+
+// azd reads these from its environment: azd env set GUEST_RESOURCE_GROUPS rg-a,rg-b
+param name = readEnvironmentVariable('RDP_REMEDIATE_NAME', 'rdp')
+param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
+param guestResourceGroups = filter(
+  split(readEnvironmentVariable('GUEST_RESOURCE_GROUPS', ''), ','),
+  group => !empty(group)
+)
+param remediatedResourceGroups = filter(
+  split(readEnvironmentVariable('REMEDIATED_RESOURCE_GROUPS', ''), ','),
+  group => !empty(group)
+)
+param createActionGroup = toLower(readEnvironmentVariable('CREATE_ACTION_GROUP', 'false')) == 'true'
+
+// The app's own settings: mode, sources, notification.
+param appSettings = {}

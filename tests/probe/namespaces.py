@@ -3,8 +3,8 @@
 import ctypes
 import os
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -41,28 +41,18 @@ class Cable:
 
 
 def _in_namespace(name: str, call: Callable[[], T]) -> T:
-    results: list[T] = []
-    failures: list[BaseException] = []
-
-    def enter_and_call() -> None:
-        # A thread has a network namespace of its own, and takes it with it when it ends.
+    def enter_and_call() -> T:
+        descriptor = os.open(f"/run/netns/{name}", os.O_RDONLY)
         try:
-            descriptor = os.open(f"/run/netns/{name}", os.O_RDONLY)
-            try:
-                if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
-                    raise OSError(ctypes.get_errno(), "setns failed")
-            finally:
-                os.close(descriptor)
-            results.append(call())
-        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
-            failures.append(error)
+            if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns failed")
+        finally:
+            os.close(descriptor)
+        return call()
 
-    thread = threading.Thread(target=enter_and_call)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return results[0]
+    # Only the entering thread changes its namespace, and it ends with the pool.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(enter_and_call).result()
 
 
 def _ip(*arguments: str) -> None:

@@ -347,3 +347,32 @@ def test_every_scenario_is_collected_without_a_change(winps: Winps, scenario: di
     answer = collect(winps, {"base": scenario["base"], "ops": scenario["guest"]}).answer
     stopped = answer["services"]["mpssvc"]["state"] != "Running"
     assert missing(answer).keys() == ({"firewall"} if stopped else set())
+
+
+def test_many_events_do_not_crowd_out_who_disabled_the_service(winps: Winps) -> None:
+    scm = "Service Control Manager"
+    noise = [
+        event(
+            "System",
+            7036,
+            f"2026-01-14T10:{n // 60:02}:{n % 60:02}Z",
+            {"param1": "Other", "param2": "stopped"},
+            provider=scm,
+        )
+        for n in range(600)
+    ]
+    data = {"param1": "x", "param2": "demand start", "param3": "disabled", "param4": "TermService"}
+    disabled = event("System", 7040, "2026-01-13T09:00:00Z", data, provider=scm, user_sid="S-1-5-21-1-2-3-1001")
+    answer = collect(winps, broken("server2022", [disabled, *noise])).answer
+    assert [change["object"] for change in answer["changes"]] == ["TermService"]
+    assert missing(answer) == {}
+    busy = [
+        event(
+            "System",
+            7036,
+            "2026-01-14T10:00:00Z",
+            {"param1": "Remote Desktop Services", "param2": "stopped"},
+            provider=scm,
+        )
+    ]
+    assert missing(collect(winps, broken("server2022", busy * 60)).answer) == {"changes.older": "truncated"}

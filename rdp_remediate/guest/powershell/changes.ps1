@@ -1,14 +1,27 @@
 # ---- changes.ps1: who changed what, from the event logs of seven days; reads only ----------------------------------
 
-function Get-Records([string]$Log, [int[]]$Ids, [string[]]$Providers) {
-    $filter = @{LogName = $Log; Id = $Ids; StartTime = (Get-Date).AddDays(-7) }
-    if ($Providers) { $filter.ProviderName = $Providers }
-    try { Get-WinEvent -FilterHashtable $filter -MaxEvents 200 }
+function Get-Records([hashtable]$Filter, [int]$Limit) {
+    # The newest events first. Older ones beyond the limit are named as not seen.
+    $Filter.StartTime = (Get-Date).AddDays(-7)
+    $records = @()
+    try { $records = @(Get-WinEvent -FilterHashtable $Filter -MaxEvents $Limit) }
     catch { if ($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound*') { throw } }
+    if ($records.Count -ge $Limit) {
+        Add-Unavailable 'changes.older' 'truncated' "only the newest $Limit events of $($Filter.Id -join ', ') were read"
+    }
+    $records
+}
+
+function Get-SystemRecords {
+    # One query each, so that the many events of one kind do not crowd out the few of another.
+    $manager = 'Service Control Manager'
+    Get-Records @{LogName = 'System'; ProviderName = $manager; Id = 7040 } 500
+    Get-Records @{LogName = 'System'; ProviderName = $manager; Id = 7036; Data = $script:termServiceName } 50
+    Get-Records @{LogName = 'System'; ProviderName = 'User32'; Id = 1074 } 50
 }
 
 function Get-SystemChanges {
-    foreach ($record in @(Get-Records 'System' (7036, 7040, 1074) ('Service Control Manager', 'User32'))) {
+    foreach ($record in @(Get-SystemRecords)) {
         $data = Get-EventData $record
         $change = @{at = ConvertTo-UtcText $record.TimeCreated; log = 'System'; event_id = [int]$record.Id }
         $change.user_sid = $null
@@ -49,7 +62,8 @@ function Get-FirewallChanges {
     }
     $log = 'Microsoft-Windows-Windows Firewall With Advanced Security/Firewall'
     # Settings 2002, 2003, 2008; rules 2004 to 2006, and from Windows 11 and later updates 2052, 2071, 2073, 2097, 2099.
-    foreach ($record in @(Get-Records $log (2002, 2003, 2004, 2005, 2006, 2008, 2033, 2052, 2071, 2073, 2097, 2099))) {
+    $ids = 2002, 2003, 2004, 2005, 2006, 2008, 2033, 2052, 2071, 2073, 2097, 2099
+    foreach ($record in @(Get-Records @{LogName = $log; Id = $ids } 300)) {
         $data = Get-EventData $record
         $change = @{at = ConvertTo-UtcText $record.TimeCreated; log = 'Firewall'; event_id = [int]$record.Id; value = $null }
         $change.user_sid = $null

@@ -168,7 +168,6 @@ function Read-Services {
                 pid = [int]$service.ProcessId; exit_code = [long]$service.ExitCode; depends_on = $depends
             }
         }
-        $script:termServiceName = 'Remote Desktop Services'
         if ($null -ne $found['TermService']) { $script:termServiceName = [string]$found['TermService'].DisplayName }
         $script:answer.services = $services
     }
@@ -355,4 +354,5 @@ function Initialize-Answer {
     $script:answer.language_mode = [string]$ExecutionContext.SessionState.LanguageMode
     $script:fullLanguage = $script:answer.language_mode -eq 'FullLanguage'
     $script:port = 3389
+    $script:termServiceName = 'Remote Desktop Services'
 }

@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -22,21 +21,6 @@ _RULES = "rules"
 COUNTED_DAYS = 7
 _KEPT_DAYS = 30
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?Z")
-
-
-@dataclass(frozen=True, slots=True)
-class ExpiringRule:
-    """An NSG rule that this product wrote, or may have written.
-
-    Attributes:
-        key: Its row.
-        entry: The journal row of its creation: step.target names the NSG and the rule, step.desired is what was written.
-        expires_at: When it ends.
-    """
-
-    key: str
-    entry: JournalEntry
-    expires_at: datetime
 
 
 class JournalRows(Rows):
@@ -77,7 +61,7 @@ class JournalRows(Rows):
 
         await self._change(_JOURNAL, _entry_key(entry), write)
         if _opens_a_rule(entry) and entry.outcome is Outcome.UNDONE:
-            await self.rule_removed(_rule_key(entry), "undone")
+            await self.forget_opening(entry)
 
     async def journal(self, run_id: str) -> list[JournalEntry]:
         """The rows of a run in order."""
@@ -92,7 +76,7 @@ class JournalRows(Rows):
         expires_at = entry.expires_at or _stated_expiry(entry) or entry.started_at + self._rule_ttl
 
         def write(value: JsonObject | None) -> JsonObject:
-            before = value or {"opened_at": None, "removed_at": None, "why": None}
+            before = value or {"opened_at": None, "removed_at": None}
             opened = before["opened_at"] or (None if opened_at is None else opened_at.isoformat())
             return {**before, "opened_at": opened, "expires_at": expires_at.isoformat(), "entry": _document(entry)}
 
@@ -107,13 +91,11 @@ class JournalRows(Rows):
             count += opened is not None and datetime.fromisoformat(opened) >= since
         return count
 
-    async def expired_rules(self) -> list[ExpiringRule]:
-        """Rules whose time is over and that are not known to be gone; whoever removes one says so.
+    async def expired(self, now: datetime) -> AsyncIterator[JournalEntry]:
+        """The rules of ours whose time is over, each as the journal row of its creation with its expiry.
 
         A rule whose write was never answered is among them: compare before deleting.
         """
-        now = self._clock.now()
-        expired: list[ExpiringRule] = []
         async for record in self._records.scan(_RULES):
             removed = record.value.get("removed_at")
             if removed is not None:
@@ -122,18 +104,18 @@ class JournalRows(Rows):
                 continue
             expires_at = datetime.fromisoformat(record.value["expires_at"])
             if expires_at <= now:
-                expired.append(ExpiringRule(record.key, _entry_of(record.value["entry"], record.key), expires_at))
-        return expired
+                entry = _entry_of(record.value["entry"], record.key)
+                yield entry.model_copy(update={"expires_at": expires_at})
 
-    async def rule_removed(self, key: str, why: str) -> None:
-        """Remembers that a rule is gone, or was changed by somebody and is left alone."""
+    async def forget_opening(self, entry: JournalEntry) -> None:
+        """Takes a rule off the reaper's list; `openings` still counts it."""
 
         def write(value: JsonObject | None) -> JsonObject | None:
             if value is None or value.get("removed_at") is not None:
                 return None
-            return {**value, "removed_at": self._clock.now().isoformat(), "why": why}
+            return {**value, "removed_at": self._clock.now().isoformat()}
 
-        await self._change(_RULES, key, write)
+        await self._change(_RULES, _rule_key(entry), write)
 
     async def put_bundle(self, run_id: str, pass_number: int, bundle: Bundle) -> str:
         """Keeps a bundle and returns its reference."""

@@ -7,7 +7,7 @@ from rdp_remediate.models.run import Phase, Run, RunMessage
 from rdp_remediate.ports import Clock, Ledger, Records
 from rdp_remediate.store.brake_rows import BrakeRows
 from rdp_remediate.store.journal_rows import JournalRows
-from rdp_remediate.store.run_rows import RunRows
+from rdp_remediate.store.run_rows import RunRows, is_claimed
 
 
 class RecordsLedger(RunRows, JournalRows, BrakeRows, Ledger):
@@ -52,6 +52,6 @@ def message_action(message: RunMessage, run: Run | None, now: datetime) -> Messa
     """
     if run is None or run.phase is Phase.DONE:
         return MessageAction.DROP
-    if run.claimed_until is not None and run.claimed_until > now:
+    if is_claimed(run, now):
         return MessageAction.LEAVE
     return MessageAction.ADVANCE if message.seq == run.seq else MessageAction.RESEND

@@ -3,6 +3,9 @@
 A run's row has one writer: the process whose claim stands in it. Others may only add a person's approval or a joined
 event, which a save keeps. Each open run has a row in `open` under its VM; it holds the run's first state, so that
 whoever finds the row can finish a creation that was cut short.
+
+A hint joins any open run of its VM. What a person or a failed-RDP alert asks joins only a run of that kind: the run of a
+hint may neither look into Windows nor write, and would swallow the question. The VM's lock keeps such two apart in time.
 """
 
 from collections.abc import AsyncIterator
@@ -12,6 +15,7 @@ from pydantic import ValidationError
 
 from rdp_remediate.errors import RecordChangedError, RecordExistsError, StoreError, UsageError
 from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.incident import Kind
 from rdp_remediate.models.run import Phase, Run
 from rdp_remediate.ports import Record
 from rdp_remediate.store.rows import ATTEMPTS, Rows, row_key
@@ -33,6 +37,18 @@ def _run(value: JsonObject, run_id: str) -> Run:
         raise StoreError(f"The stored run {run_id} cannot be read: {error.error_count()} fields are wrong.") from error
 
 
+def _open_key(run: Run) -> str:
+    """Where an open run stands: under its VM and kind, or by itself while it only has a clue."""
+    if not run.target.vm_id:
+        return f"clue:{run.run_id}"
+    return f"{row_key(run.target.vm_id)}:{'hint' if run.incident.kind is Kind.HINT else 'asked'}"
+
+
+def is_claimed(run: Run, now: datetime) -> bool:
+    """Whether some process is at work on the run."""
+    return run.claimed_until is not None and run.claimed_until > now
+
+
 class RunRows(Rows):
     """Runs by id; one open run for each VM."""
 
@@ -46,7 +62,14 @@ class RunRows(Rows):
         existing = await self.load(run.run_id)
         if existing is not None:
             return existing
-        key, mine = row_key(run.target.vm_id), {"run": _document(run)}
+        if run.incident.kind is Kind.HINT and run.target.vm_id:
+            asked = await self._records.get(_OPEN, f"{row_key(run.target.vm_id)}:asked")
+            if asked is not None:
+                held = await self._created_by(asked)
+                joined = held if held.phase is Phase.DONE else await self._joined(held.run_id, run.incident.event_id)
+                if joined.phase is not Phase.DONE:
+                    return joined
+        key, mine = _open_key(run), {"run": _document(run)}
         for _ in range(ATTEMPTS):
             record = await self._records.get(_OPEN, key)
             try:
@@ -98,7 +121,7 @@ class RunRows(Rows):
             if record is None:
                 return None
             run = _run(record.value, run_id)
-            if run.phase is Phase.DONE or self.is_claimed(run):
+            if run.phase is Phase.DONE or is_claimed(run, self._clock.now()):
                 return None
             claimed = run.model_copy(update={"claimed_until": until})
             try:
@@ -107,10 +130,6 @@ class RunRows(Rows):
                 continue
             return claimed
         raise StoreError(f"Run {run_id} could not be claimed: others wrote at each of {ATTEMPTS} attempts.")
-
-    def is_claimed(self, run: Run) -> bool:
-        """Whether some process is at work on the run now."""
-        return run.claimed_until is not None and run.claimed_until > self._clock.now()
 
     async def save(self, run: Run) -> Run:
         """Writes a claimed run with seq+1 and frees the claim.
@@ -144,7 +163,7 @@ class RunRows(Rows):
 
     async def _close(self, run: Run) -> None:
         """Removes the open row of a finished run; one that stays is recognised as finished by the next incident."""
-        key = row_key(run.target.vm_id)
+        key = _open_key(run)
         record = await self._records.get(_OPEN, key)
         if record is not None and record.value.get("run", {}).get("run_id") == run.run_id:
             try:
@@ -176,21 +195,20 @@ class RunRows(Rows):
 
         return _run(await self._change(_RUNS, run_id, agree) or {}, run_id)
 
-    async def due_runs(self) -> list[Run]:
+    async def due(self, now: datetime) -> AsyncIterator[Run]:
         """Open runs that nobody is at work on and whose time has come; runs that were never begun are among them."""
-        due: list[Run] = []
         async for record in self._records.scan(_OPEN):
             run = await self._created_by(record)
             if run.phase is Phase.DONE:
                 await self._close(run)
-            elif not self.is_claimed(run) and (run.due_at is None or run.due_at <= self._clock.now()):
-                due.append(run)
-        return due
+            elif not is_claimed(run, now) and (run.due_at is None or run.due_at <= now):
+                yield run
 
     async def runs(self) -> AsyncIterator[Run]:
-        """All runs that are kept, in no special order."""
-        async for record in self._records.scan(_RUNS):
-            yield _run(record.value, record.key)
+        """Every run that is kept, newest first."""
+        kept = [_run(record.value, record.key) async for record in self._records.scan(_RUNS)]
+        for run in sorted(kept, key=lambda run: run.created_at, reverse=True):
+            yield run
 
     async def lock_vm(self, vm_id: str, run_id: str) -> bool:
         """Takes the VM's lock for a run; True also when the run holds it already."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from rdp_remediate.errors import RecordChangedError, RecordExistsError
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.ports import Clock, Record, Records
+from rdp_remediate.store.keys import checked_blob, checked_table, escape, unescape
 
 
 class CrashError(Exception):
@@ -32,44 +33,44 @@ class MemoryRecords(Records):
 
     async def get(self, table: str, key: str) -> Record | None:
         await self._step()
-        row = self._rows.get((table, key))
+        row = self._rows.get((checked_table(table), escape(key)))
         return None if row is None else Record(key, row[1], row[0])
 
     async def insert(self, table: str, key: str, value: JsonObject) -> str:
         await self._step()
-        if (table, key) in self._rows:
+        if (checked_table(table), escape(key)) in self._rows:
             raise RecordExistsError(f"{table}/{key}")
         return await self._write(table, key, value)
 
     async def replace(self, table: str, key: str, value: JsonObject, etag: str | None) -> str:
         await self._step()
-        row = self._rows.get((table, key))
+        row = self._rows.get((checked_table(table), escape(key)))
         if etag is not None and (row is None or row[0] != etag):
             raise RecordChangedError(f"{table}/{key}")
         return await self._write(table, key, value)
 
     async def delete(self, table: str, key: str, etag: str | None = None) -> None:
         await self._step()
-        row = self._rows.get((table, key))
+        row = self._rows.get((checked_table(table), escape(key)))
         if row is not None and etag is not None and row[0] != etag:
             raise RecordChangedError(f"{table}/{key}")
-        self._rows.pop((table, key), None)
+        self._rows.pop((table, escape(key)), None)
         await self._step()
 
     async def scan(self, table: str, prefix: str = "") -> AsyncIterator[Record]:
-        for area, key in sorted(self._rows):
-            if area == table and key.startswith(prefix):
-                record = await self.get(table, key)
+        for area, stored in sorted(self._rows):
+            if area == checked_table(table) and stored.startswith(escape(prefix)):
+                record = await self.get(table, unescape(stored))
                 if record is not None:
                     yield record
 
     async def put_blob(self, name: str, body: bytes) -> None:
         await self._step()
-        self._blobs[name] = body
+        self._blobs[checked_blob(name)] = body
 
     async def get_blob(self, name: str) -> bytes | None:
         await self._step()
-        return self._blobs.get(name)
+        return self._blobs.get(checked_blob(name))
 
     async def close(self) -> None:
         return
@@ -77,7 +78,7 @@ class MemoryRecords(Records):
     async def _write(self, table: str, key: str, value: JsonObject) -> str:
         self._version += 1
         etag = str(self._version)
-        self._rows[table, key] = (etag, value)
+        self._rows[table, escape(key)] = (etag, value)
         await self._step()
         return etag
 

@@ -1,5 +1,6 @@
 """Azure Tables and Blob records over Azurite: the contract, and what a storage account adds."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -7,9 +8,12 @@ from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient
 
 from rdp_remediate.errors import StoreError
+from rdp_remediate.store.ledger import RecordsLedger
 from rdp_remediate.store.tables import CONTAINER, TABLE, TablesRecords
 from tests.azurite import Azurite
+from tests.store.builders import VM, hours, make_entry, make_rule_step, make_run
 from tests.store.contract import RecordsContract
+from tests.store.memory import FakeClock
 
 
 @pytest.fixture
@@ -63,3 +67,21 @@ async def test_unreachable_account_is_a_clear_error_without_its_key() -> None:
         await records.close()
     assert "Y2FuYXJ5" not in str(caught.value)
     assert "Nothing is changed" in str(caught.value)
+
+
+async def test_ledger_works_over_a_storage_account(records: TablesRecords) -> None:
+    clock = FakeClock()
+    ledger = RecordsLedger(records, clock)
+    events = [f"event-{number}" for number in range(4)]
+    runs = await asyncio.gather(*(ledger.create(make_run(event)) for event in events))
+    assert len({run.run_id for run in runs}) == 1
+    takes = await asyncio.gather(*(ledger.claim(runs[0].run_id, clock.now() + hours(1)) for _ in range(3)))
+    (mine,) = [take for take in takes if take is not None]
+    assert await ledger.lock_vm(VM, mine.run_id)
+    entry = await ledger.append(make_entry(make_rule_step(), run=mine.run_id))
+    await ledger.opened(entry)
+    assert await ledger.openings(str(entry.step.target["name"])) == 1
+    saved = await ledger.save(mine)
+    assert sorted([saved.incident.event_id, *saved.joined]) == events
+    assert [run.seq async for run in ledger.due(clock.now())] == [1]
+    assert await ledger.journal(mine.run_id) == [entry]

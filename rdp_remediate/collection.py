@@ -5,18 +5,29 @@ Run Command, started right after pre-flight beside tier 1 and handed back unfini
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from rdp_remediate.errors import NotApplicableError
 from rdp_remediate.facts import references
 from rdp_remediate.facts.facts import read_facts
+from rdp_remediate.facts.policy import ResolvedMode, resolve_mode
 from rdp_remediate.models.base import JsonObject
-from rdp_remediate.models.bundle import Bundle, ProbeRecord, UnavailableFact
-from rdp_remediate.models.fact import Fact, Reason, Unavailable
+from rdp_remediate.models.bundle import MODE_ORDER, Bundle, Mode, Policy, ProbeRecord, UnavailableFact
+from rdp_remediate.models.fact import Fact, Reason, Unavailable, derive
+from rdp_remediate.models.incident import Kind
 from rdp_remediate.models.run import Run
 from rdp_remediate.network.question import probe_targets
-from rdp_remediate.ports import GuestRequest, Operation, OutcomeUnknown, Progress, Rejected, Services, Started, WriteOutcome
+from rdp_remediate.ports import (
+    GuestRequest,
+    Operation,
+    OutcomeUnknown,
+    Progress,
+    Rejected,
+    Services,
+    Started,
+    WriteOutcome,
+)
 
 PLAIN_S = 30.0
 """Deadline of one plain read, retries included."""
@@ -32,6 +43,7 @@ class Collected:
     """What a pass has seen so far, and the guest operation that is still running."""
 
     bundle: Bundle
+    mode: ResolvedMode
     guest: WriteOutcome | None = None
 
 
@@ -50,6 +62,48 @@ class _Gathering:
         )
 
 
+async def read_policy(run: Run, services: Services, vm: Fact[JsonObject]) -> tuple[Policy, ResolvedMode]:
+    """Resolves the run's policy from settings, tags and the request, anew in every pass: a tag may be set in between."""
+    settings = services.settings
+    vm_id = run.target.vm_id
+    scopes: list[tuple[str, Fact[Mapping[str, str]]]] = [("VM", derive(vm, references.tags_of))]
+    for name, parts in (("resource group", 5), ("subscription", 3)):
+        scope = "/".join(vm_id.split("/")[:parts])
+        tags = await _deadline(services.reads.operation(Operation.TAGS, scope), PLAIN_S, f"tags of {scope}")
+        scopes.append((name, derive(tags, references.tag_values)))
+    requested = Mode(run.incident.requested_mode) if run.incident.requested_mode else None
+    resolved = resolve_mode(
+        ceiling=Mode(settings.max_mode),
+        untagged=Mode(settings.untagged),
+        requested=requested,
+        scopes=scopes,
+        guest_reads=settings.guest_reads,
+    )
+    if services.observe_because:
+        resolved = replace(
+            resolved, mode=min(resolved.mode, Mode.OBSERVE, key=MODE_ORDER.index), because=services.observe_because
+        )
+    if run.incident.kind is Kind.HINT and resolved.mode is not Mode.OFF:
+        resolved = replace(resolved, mode=Mode.OBSERVE, because="a hint changes nothing by itself")
+    policy = Policy(
+        sources=list(settings.sources_for(vm_id)),
+        mode=resolved.mode,
+        tags=dict(resolved.tags),
+        tags_readable=resolved.readable,
+        auto_risks=sorted(settings.auto_risks),
+        unknown_author=settings.unknown_author,
+        guest_reads=resolved.guest_reads,
+        isolation_tags=sorted(settings.isolation_tags),
+        isolation_nsgs=sorted(settings.isolation_nsgs),
+        rule_ttl_s=settings.rule_ttl_s,
+        blast_radius_limit=settings.blast_radius_limit,
+        own_principal_ids=sorted(settings.own_principal_ids),
+        vantage_address=settings.vantage_address,
+        boot_screen=run.policy.boot_screen,
+    )
+    return policy, resolved
+
+
 async def collect(run: Run, services: Services, answer: JsonObject | None = None) -> Collected:
     """Reads everything that this run may read.
 
@@ -59,7 +113,7 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
         answer: A guest answer that a repair has just brought; then no collector is started.
 
     Returns:
-        The bundle so far and, in tier 2, how the collector's start ended.
+        The bundle so far, in tier 2 how the collector's start ended, and the mode that holds with its reason.
 
     Raises:
         NotApplicableError: The VM does not exist or is no Windows VM.
@@ -74,6 +128,10 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
     machine = vm.value if not isinstance(vm, Unavailable) else {}
     if references.is_windows(machine) is False:
         raise NotApplicableError(f"{vm_id} runs Linux; this product treats Windows VMs only.")
+    policy, mode = await read_policy(run, services, vm)
+    if mode.mode is Mode.OFF:
+        raise NotApplicableError(f"{vm_id} is left alone: {mode.because}.")
+    run = run.model_copy(update={"policy": policy, "mode": mode.mode})
     async with asyncio.TaskGroup() as group:
         guest = group.create_task(_start_guest(run, services, got, machine, answer))
         group.create_task(_network(services, got, machine, say_stage="network"))
@@ -81,7 +139,7 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
     bundle = _bundle(run, services, got, answer)
     say(Progress("endpoint", "probing the RDP endpoints that ARM shows"))
     bundle = await probe(bundle, services)
-    return Collected(bundle, guest.result())
+    return Collected(bundle, mode, guest.result())
 
 
 async def probe(bundle: Bundle, services: Services) -> Bundle:
@@ -130,6 +188,8 @@ def guest_failure(outcome: WriteOutcome) -> Unavailable | None:
 
 def _bundle(run: Run, services: Services, got: _Gathering, answer: JsonObject | None) -> Bundle:
     return Bundle(
+        run_id=run.run_id,
+        requested_by=run.incident.requested_by,
         target=run.target,
         policy=run.policy,
         collected_at=services.clock.now(),
@@ -186,7 +246,11 @@ async def _network(services: Services, got: _Gathering, vm: JsonObject, *, say_s
     nics = await _resources(services, got, references.next_resources(vm))
     subnets = {one for nic in nics for one in references.subnets_of(nic)}
     around = await _resources(services, got, [one for nic in nics for one in references.next_resources(nic)])
-    wanted = [one for resource in around for one in (*references.of_subnets(resource, subnets), *references.next_resources(resource))]
+    wanted = [
+        one
+        for resource in around
+        for one in (*references.of_subnets(resource, subnets), *references.next_resources(resource))
+    ]
     await _resources(services, got, wanted)
     vnets = {references.parent(subnet) for subnet in subnets}
     async with asyncio.TaskGroup() as group:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from rdp_remediate.facts.closings import together
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.guest import GuestFacts
 from rdp_remediate.facts.need import UnseenError
@@ -17,8 +18,8 @@ from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.plan import Plan, Refusal, Risk, Step
 from rdp_remediate.models.report import Confidence, Finding, FindingStatus
-from rdp_remediate.network.exposure import exposure_of
-from rdp_remediate.facts.closings import together
+from rdp_remediate.network.entries import entries
+from rdp_remediate.network.exposure import admits_outside
 from rdp_remediate.network.question import ask
 
 BRUTE_FORCE_FAILED_SIGN_INS = 30
@@ -73,7 +74,7 @@ def _actionable(finding: Finding) -> bool:
 
 
 def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) -> tuple[list[Step], list[Refusal]]:
-    faults = sorted({f.fault for f in findings if f.fault}, key=one.faults.index)
+    faults = _faults(one, findings)
     if one.name in history.done_fixes:
         return [], [_refusal(fault, Refused("came_back", _CAME_BACK)) for fault in faults]
     if one.layer == "guest" and (reason := _domain_controller(facts.guest, facts.policy.tags)):
@@ -85,14 +86,20 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
             if isinstance(yielded, Refused):
                 refusals += [_refusal(fault, yielded) for fault in faults]
             else:
-                steps.append(_step(one, yielded, faults, facts, findings, history))
+                steps.append(_step(one, yielded, facts, findings, history))
     except UnseenError as unseen:
         why = f"What the fix must compare with could not be read: {unseen.unavailable.detail}"
         return [], [_refusal(fault, Refused("unseen", why)) for fault in faults]
     return steps, refusals
 
 
-_CAME_BACK = "This was repaired in this run and the fault came back; something else sets it. Find out what before trying again."
+_CAME_BACK = (
+    "This was repaired in this run and the fault came back; something else sets it. Find out what before trying again."
+)
+
+
+def _faults(one: Fix, findings: list[Finding]) -> list[str]:
+    return sorted({f.fault for f in findings if f.fault}, key=one.faults.index)
 
 
 def _refusal(fault: str, refused: Refused) -> Refusal:
@@ -111,7 +118,7 @@ def _domain_controller(guest: GuestFacts, tags: dict[str, str]) -> Refused | Non
     return None
 
 
-def _step(one: Fix, draft: Draft, faults: list[str], facts: Facts, findings: list[Finding], history: History) -> Step:
+def _step(one: Fix, draft: Draft, facts: Facts, findings: list[Finding], history: History) -> Step:
     risk, risk_why = _risk(draft, facts, one)
     asks = [
         draft.always_ask,
@@ -133,7 +140,7 @@ def _step(one: Fix, draft: Draft, faults: list[str], facts: Facts, findings: lis
     return Step(
         step_id=step_id(one.name, draft),
         fix=one.name,
-        faults=faults,
+        faults=_faults(one, findings),
         group=one.name,
         layer=one.layer,
         kind=draft.kind,
@@ -160,10 +167,27 @@ def _risk(draft: Draft, facts: Facts, one: Fix) -> tuple[Risk, str]:
     if draft.risk is not Risk.SAFE:
         return draft.risk, _RISK_WHY[draft.risk]
     if draft.opens and one.layer == "guest":
-        exposure = exposure_of(facts, ask(facts).port)
+        exposure = _exposed(facts)
         if exposure is not None:
             return Risk.EXPOSING, exposure
     return Risk.SAFE, ""
+
+
+def _exposed(facts: Facts) -> str | None:
+    """Why making Windows accept RDP would expose it, or None when no Internet address outside the sources gets in."""
+    port = ask(facts).port
+    doors = entries(facts.network, facts.target.vm_id, port)
+    outside = admits_outside(facts.network, doors, port, facts.policy.sources)
+    if outside.safe:
+        return None
+    if outside.internet:
+        first = outside.internet[0]
+        rules = ", ".join(one.rule for one in first.deciders) or "no rule"
+        return (
+            f"exposing: {first.entry.address}:{first.entry.port} is open to {first.addresses} Internet addresses outside the "
+            f"configured sources ({', '.join(first.sources[:3])}; {rules})"
+        )
+    return f"exposing: who else could get in is not clear ({'; '.join(outside.unclear[:2])})"
 
 
 _RISK_WHY = {

@@ -309,6 +309,22 @@ class Ledger(Protocol):
         """Remembers an NSG rule of ours with its expiry, for the reaper and for `openings`."""
         ...
 
+    async def forget_opening(self, entry: JournalEntry) -> None:
+        """Takes a rule off the reaper's list; `openings` still counts it."""
+        ...
+
+    def expired(self, now: datetime) -> AsyncIterator[JournalEntry]:
+        """The rules of ours whose time is over."""
+        ...
+
+    def due(self, now: datetime) -> AsyncIterator[Run]:
+        """Runs that are not done, past their due time and not claimed."""
+        ...
+
+    def runs(self) -> AsyncIterator[Run]:
+        """Every run that is kept, newest first."""
+        ...
+
 
 class Sink(Protocol):
     """One place that gets the summary."""
@@ -357,3 +373,7 @@ class Services:
     sinks: Sequence[Sink] = ()
     progress: Callable[[Progress], None] = field(default=lambda _: None)
     vantage: Literal["app", "cli"] = "app"
+    subscriptions: Sequence[str] = ()
+    """Ids of the subscriptions in which a machine that is only named is looked for."""
+    observe_because: str | None = None
+    """Why nothing may be changed whatever the mode says, such as a store that cannot be reached."""

@@ -40,9 +40,8 @@ class Check:
             starts = not line.startswith(" ") and ":" in line
             if starts:
                 inside = line.lower().startswith(f"{heading.lower()}:")
-                line = line.partition(":")[2]
             if inside:
-                lines.append(line.strip())
+                lines.append((line.partition(":")[2] if starts else line).strip())
         return "\n".join(lines).strip()
 
     def by_hand(self, fault: str) -> str:

@@ -37,7 +37,14 @@ def failed(
 
 def by_design(fault: str | None, reason: str, **evidence: Any) -> Outcome:
     """The way in is closed on purpose; that is nobody's mistake."""
-    return Outcome(FindingStatus.BY_DESIGN, reason, fault, Effect.BLOCKS if fault else None, Confidence.CONFIRMED, evidence=evidence)
+    return Outcome(
+        FindingStatus.BY_DESIGN,
+        reason,
+        fault,
+        Effect.BLOCKS if fault else None,
+        Confidence.CONFIRMED,
+        evidence=evidence,
+    )
 
 
 def unknown(reason: str, because: str, **evidence: Any) -> Outcome:

@@ -34,7 +34,9 @@ class Closing:
     text: str
 
 
-def from_activity(changes: Sequence[Change], nsg_ids: Sequence[str], own: Sequence[str], now: datetime) -> list[Closing]:
+def from_activity(
+    changes: Sequence[Change], nsg_ids: Sequence[str], own: Sequence[str], now: datetime
+) -> list[Closing]:
     """Closings that the activity log shows on this VM and on the NSGs in its path, without our own."""
     ours = {one.replace("-", "").lower() for one in own}
     nsgs = tuple(one.lower() for one in nsg_ids)
@@ -51,7 +53,9 @@ def from_activity(changes: Sequence[Change], nsg_ids: Sequence[str], own: Sequen
         else:
             continue
         text = f"{change.operation} on {change.resource_id.rsplit('/', 1)[-1]} at {change.at:%Y-%m-%d %H:%M}Z"
-        found.append(Closing(kind, change.at, change.caller or None, f"{text} by {change.caller or 'an unknown caller'}"))
+        found.append(
+            Closing(kind, change.at, change.caller or None, f"{text} by {change.caller or 'an unknown caller'}")
+        )
     return found
 
 
@@ -62,9 +66,9 @@ def from_guest(changes: Sequence[GuestChange], now: datetime) -> list[Closing]:
         if now - change.at > LOOK_BACK:
             continue
         kind: ClosingKind
-        if change.what == "service_start_type" and (change.value or "").lower() == "disabled":
-            kind = "service"
-        elif change.what == "service_state" and (change.value or "").lower() == "stopped":
+        if (change.what == "service_start_type" and (change.value or "").lower() == "disabled") or (
+            change.what == "service_state" and (change.value or "").lower() == "stopped"
+        ):
             kind = "service"
         elif change.what in ("firewall_rule", "firewall_setting"):
             kind = "firewall"

@@ -61,7 +61,9 @@ def parsed(fact: Fact[Any], parse: Callable[[Any], T]) -> Fact[T]:
     try:
         return Observed(parse(fact.value), fact.source, fact.at)
     except (ValueError, TypeError, KeyError, AttributeError) as refused:
-        return Unavailable(Reason.MALFORMED, f"the answer has a shape that no source sends: {refused}"[:300], fact.source)
+        return Unavailable(
+            Reason.MALFORMED, f"the answer has a shape that no source sends: {refused}"[:300], fact.source
+        )
 
 
 def objects(value: Any) -> list[JsonObject]:

@@ -51,6 +51,8 @@ class Facts:
     target: Target
     policy: Policy
     at: datetime
+    run_id: str
+    requested_by: str | None
     vm: Fact[platform.VirtualMachine]
     network: NetworkFacts
     guest: GuestFacts
@@ -90,6 +92,8 @@ def read_facts(bundle: Bundle) -> Facts:
         target=bundle.target,
         policy=bundle.policy,
         at=bundle.collected_at,
+        run_id=bundle.run_id or "",
+        requested_by=bundle.requested_by,
         vm=parsed(evidence.resource(vm_id), platform.read_vm),
         network=parse_network(bundle.model_dump(mode="json", by_alias=True)),
         guest=read_guest(bundle.guest, evidence.missing("guest"), bundle.collected_at),
@@ -141,4 +145,6 @@ def _jit_ports(raw: Any, vm_id: str) -> list[JitPort]:
 
 
 def _locks(raw: Any) -> list[Lock]:
-    return [Lock(str(row.get("id") or ""), str((row.get("properties") or {}).get("level") or "")) for row in objects(raw)]
+    return [
+        Lock(str(row.get("id") or ""), str((row.get("properties") or {}).get("level") or "")) for row in objects(raw)
+    ]

@@ -73,7 +73,7 @@ class GuestFacts:
         return Observed(by_name[name.lower()], f"guest service {name}", self.services.at)
 
     def rdp_port(self) -> Fact[int]:
-        """The port that TermService is set to listen on (RT\\PortNumber)."""
+        r"""The port that TermService is set to listen on (RT\PortNumber)."""
         fact = self.registry_number(REGISTRY_PORT)
         if isinstance(fact, Unavailable):
             return fact
@@ -137,6 +137,6 @@ def _items(answer: JsonObject | None) -> dict[str, Unavailable]:
         if not isinstance(row, dict) or not isinstance(row.get("fact"), str):
             continue
         word = row.get("reason")
-        reason = Reason(word) if word in Reason.__members__.values() else Reason.SERVER_ERROR
+        reason = Reason(str(word)) if word in Reason.__members__.values() else Reason.SERVER_ERROR
         found[row["fact"]] = Unavailable(reason, str(row.get("detail") or reason), f"guest.{row['fact']}")
     return found

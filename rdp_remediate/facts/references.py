@@ -52,6 +52,29 @@ def subnets_of(nic: JsonObject) -> set[str]:
     return {one.lower() for body in bodies for one in _ids([_object(body.get("subnet"))])}
 
 
+def attached_nics(resource: JsonObject) -> list[str]:
+    """The NICs that a NIC (itself), an NSG, a public address, a subnet's VNet, a load balancer or an ASG names."""
+    properties = _object(resource.get("properties"))
+    if str(resource.get("type") or "").lower() == "microsoft.network/networkinterfaces":
+        return [str(resource.get("id"))]
+    found = _ids(_objects(properties.get("networkInterfaces")))
+    found += _ids([_object(properties.get("ipConfiguration"))])
+    for subnet in _objects(properties.get("subnets")):
+        found += _ids(_objects(_object(subnet.get("properties")).get("ipConfigurations")))
+    for pool in _objects(properties.get("backendAddressPools")):
+        found += _ids(_objects(_object(pool.get("properties")).get("backendIPConfigurations")))
+    for rule in _objects(properties.get("inboundNatRules")):
+        found += _ids([_object(_object(rule.get("properties")).get("backendIPConfiguration"))])
+    nics = [parent(one) for one in found]
+    return list(dict.fromkeys(one for one in nics if "/networkinterfaces/" in one.lower()))
+
+
+def vm_of(nic: JsonObject) -> str | None:
+    """The VM that a NIC is attached to."""
+    owner = _object(_object(nic.get("properties")).get("virtualMachine")).get("id")
+    return str(owner) if owner else None
+
+
 def private_addresses(nic: JsonObject) -> list[str]:
     """The private addresses of a NIC, the primary one first."""
     bodies = [_object(c.get("properties")) for c in _objects(_object(nic.get("properties")).get("ipConfigurations"))]
@@ -75,13 +98,22 @@ def is_running(vm: JsonObject) -> bool:
 def computer_name(vm: JsonObject) -> str | None:
     """The computer name that the agent reported, or the one of the OS profile."""
     properties = _object(vm.get("properties"))
-    name = _object(properties.get("instanceView")).get("computerName") or _object(properties.get("osProfile")).get("computerName")
+    name = _object(properties.get("instanceView")).get("computerName") or _object(properties.get("osProfile")).get(
+        "computerName"
+    )
     return str(name) if name else None
 
 
 def tags_of(resource: JsonObject) -> dict[str, str]:
     """The tags of a resource."""
     return {str(k): str(v) for k, v in _object(resource.get("tags")).items()}
+
+
+def tag_values(answer: JsonObject) -> dict[str, str]:
+    """The tags of an answer of the operation `tags`, whatever ARM wraps them in."""
+    properties = answer.get("properties")
+    inner = properties.get("tags") if isinstance(properties, dict) else answer.get("tags", answer)
+    return {str(k): str(v) for k, v in inner.items()} if isinstance(inner, dict) else {}
 
 
 def location_of(resource: JsonObject) -> str:

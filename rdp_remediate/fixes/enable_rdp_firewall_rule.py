@@ -8,9 +8,7 @@ from rdp_remediate.models.report import Finding
 from rdp_remediate.network.guest_firewall import BUILT_IN_TCP
 
 
-@fix(
-    faults=("fw-rdp-rule-disabled",), layer="guest", order=40, permissions=RUN_COMMAND, closed_by=("firewall",)
-)
+@fix(faults=("fw-rdp-rule-disabled",), layer="guest", order=40, permissions=RUN_COMMAND, closed_by=("firewall",))
 def enable_rdp_firewall_rule(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yielded]:
     """Enable the built-in inbound rule Remote Desktop - User Mode (TCP-In).
 

@@ -12,9 +12,9 @@ from rdp_remediate.models.report import Finding
 
 @fix(faults=("rdp-port-unmatched",), layer="guest", order=35, permissions=RUN_COMMAND)
 def restore_rdp_port(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yielded]:
-    """Move the RDP listener to the port that the network and the guest firewall are open for.
+    r"""Move the RDP listener to the port that the network and the guest firewall are open for.
 
-    Changes: RT\\PortNumber, then one restart of TermService, which is when Windows reads it.
+    Changes: RT\PortNumber, then one restart of TermService, which is when Windows reads it.
     Undo: writes the recorded port back and restarts TermService.
     Refuses when: never by itself; the restart drops sessions, so a person decides.
     """

@@ -70,7 +70,7 @@ class ProbeRecord(Document):
 
 
 class UnavailableFact(Document):
-    """A read that gave no value. `fact` is resource, an operation's key, guest[.section], probes.<vantage>, …"""
+    """A read that gave no value. `fact` is resource, an operation's key, guest[.section] or probes.<vantage>."""
 
     fact: str
     resource_id: str | None = None
@@ -82,6 +82,8 @@ class Bundle(Document):
     """Everything that was seen of one VM at one time."""
 
     schema_: Literal["rdp-remediate/bundle/1"] = Field(alias="schema", default="rdp-remediate/bundle/1")
+    run_id: str | None = None
+    requested_by: str | None = None
     target: Target
     policy: Policy = Policy()
     collected_at: UtcTime

@@ -119,7 +119,9 @@ class SignInSection(Document):
 class CertificateSection(Document):
     """The certificate that the listener presents."""
 
-    bound_thumbprint: str | None = Field(description="upper-case hex of the certificate that TLS uses; null: none found")
+    bound_thumbprint: str | None = Field(
+        description="upper-case hex of the certificate that TLS uses; null: none found"
+    )
     custom: bool = Field(description="True if RT\\SSLCertificateSHA1Hash names it")
     not_after: UtcTime | None = None
 
@@ -191,7 +193,8 @@ class GuestAnswer(Document):
     script_ms: int | None = None
     os: OsSection | None = None
     registry: dict[str, RegistryValue] | None = Field(
-        default=None, description=r"short path to value, as TS\fDenyTSConnections, RT\PortNumber, POL\fDenyTSConnections"
+        default=None,
+        description=r"short path to value, as TS\fDenyTSConnections, RT\PortNumber, POL\fDenyTSConnections",
     )
     services: dict[str, Service | None] | None = Field(default=None, description="by service name; null: not installed")
     listener: ListenerSection | None = None

@@ -31,7 +31,7 @@ HOPS = tuple(Hop)
 class FindingStatus(StrEnum):
     """What a check concluded; `error` is our bug, `unknown` is our sight, `fail` is the VM."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - the word of the contract, no password
     FAIL = "fail"
     BY_DESIGN = "by_design"
     UNKNOWN = "unknown"
@@ -67,7 +67,9 @@ class Finding(Document):
     reason: str | None = None
     effect: Effect | None = None
     confidence: Confidence | None = None
-    because: str | None = Field(default=None, description="the check or the reason that made this one skipped or unknown")
+    because: str | None = Field(
+        default=None, description="the check or the reason that made this one skipped or unknown"
+    )
     by_hand: str | None = None
     evidence: JsonObject = {}
 
@@ -86,7 +88,9 @@ class Verdict(Document):
     status: Literal["reachable", "broken", "by_design", "not_proven"]
     hop: Hop | None = None
     headline: str
-    causes: list[str] = Field(default=[], description="fault ids that block, in path order (a VM that is off comes first)")
+    causes: list[str] = Field(
+        default=[], description="fault ids that block, in path order (a VM that is off comes first)"
+    )
     proof: Proof = Proof.NONE
     proof_detail: str | None = None
 

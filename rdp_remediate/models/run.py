@@ -9,6 +9,7 @@ from rdp_remediate.models.base import Document, UtcTime
 from rdp_remediate.models.bundle import Mode, Policy, Target
 from rdp_remediate.models.incident import Incident
 from rdp_remediate.models.plan import Plan
+from rdp_remediate.models.report import Delivery
 
 
 class Phase(StrEnum):
@@ -34,7 +35,7 @@ class Wait(Document):
 class Done(Document):
     """How a run ended."""
 
-    kind: Literal["judged", "not_applicable", "failed", "stopped"]
+    kind: Literal["judged", "not_applicable", "failed"]
     reason: str | None = None
 
 
@@ -48,6 +49,7 @@ class Run(Document):
     joined: list[str] = Field(default=[], description="event ids of further incidents that joined this run")
     policy: Policy
     mode: Mode = Field(description="lowest of setting, tags and request")
+    mode_because: str | None = None
     phase: Phase = Phase.COLLECT
     pass_number: int = Field(default=1, ge=1, le=4)
     wait: Wait | None = None
@@ -57,12 +59,14 @@ class Run(Document):
     guest_answer: str | None = Field(default=None, description="reference of the answer that repair ended with")
     plan: Plan | None = None
     approved: dict[str, str] = Field(default={}, description="step id to the person who approved it")
-    replans: int = 0
+    replans: int = Field(default=0, description="how often a stale step was planned again; at most five times")
+    busy_tries: int = Field(default=0, description="how often another Run Command was in the way")
+    reported: bool = Field(default=False, description="the summary of the present state was delivered")
     seq: int = 0
     created_at: UtcTime
     due_at: UtcTime | None = None
     claimed_until: UtcTime | None = None
-    deliveries: list[dict[str, str]] = []
+    deliveries: list[Delivery] = []
     done: Done | None = None
 
 

@@ -131,7 +131,9 @@ def _by_rules(
     maybe = next((r for r in admitting if matches(r, flow, name) is None), None)
     if maybe is not None:
         return GuestFirewallDecision(Admission.INDETERMINATE, Because.RULE_NOT_JUDGED, name, rule=maybe)
-    ignored = next((r for r in inbound if r not in counted and r.action.lower() != "block" and matches(r, flow, name)), None)
+    ignored = next(
+        (r for r in inbound if r not in counted and r.action.lower() != "block" and matches(r, flow, name)), None
+    )
     if ignored is not None:
         return GuestFirewallDecision(Admission.DENY, Because.LOCAL_RULES_IGNORED, name, rule=ignored, policy_owned=True)
     return GuestFirewallDecision(
@@ -164,7 +166,9 @@ def dimensions(rule: FirewallRule, flow: GuestFlow, profile: str) -> dict[str, b
         "port": _port_fits(rule.local_ports, flow.port),
         "service": rule.service.lower() in ("any", "*", "", "termservice"),
         "program": _program_fits(rule.program),
-        "local_address": True if flow.destination is None else _address_fits(rule.local_addresses, flow.destination, ()),
+        "local_address": True
+        if flow.destination is None
+        else _address_fits(rule.local_addresses, flow.destination, ()),
         "remote_address": _address_fits(rule.remote_addresses, flow.source, flow.local_subnets),
         "interface": any(i.lower() in ("any", "wired", "lan") for i in rule.interface_types),
     }

@@ -1,5 +1,7 @@
 """Does Windows accept Remote Desktop at all?"""
 
+from typing import Any
+
 from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed, unknown
 from rdp_remediate.facts.facts import Facts
@@ -27,9 +29,11 @@ def rdp_connections_are_allowed(facts: Facts) -> Outcome:
     """
     policy = need(facts.guest.registry_number(REGISTRY_DENY_POLICY))
     local = need(facts.guest.registry_number(REGISTRY_DENY_LOCAL))
-    evidence = {"local": local, "policy": policy}
+    evidence: dict[str, Any] = {"local": local, "policy": policy}
     if policy == 1:
-        return failed("rdp-disabled-policy", "Group policy disables Remote Desktop (policy fDenyTSConnections=1).", **evidence)
+        return failed(
+            "rdp-disabled-policy", "Group policy disables Remote Desktop (policy fDenyTSConnections=1).", **evidence
+        )
     if policy == 0:
         if local == 1:
             return failed(
@@ -40,7 +44,13 @@ def rdp_connections_are_allowed(facts: Facts) -> Outcome:
             )
         return passed("allowed by group policy", **evidence)
     if local == 1:
-        return failed("rdp-disabled-local", "Remote Desktop is switched off in Windows (fDenyTSConnections=1).", **evidence)
+        return failed(
+            "rdp-disabled-local", "Remote Desktop is switched off in Windows (fDenyTSConnections=1).", **evidence
+        )
     if local == 0:
         return passed("fDenyTSConnections=0 and no policy copy", **evidence)
-    return unknown(f"fDenyTSConnections is {'absent' if local is None else local}, which is no known setting.", "guest.registry", **evidence)
+    return unknown(
+        f"fDenyTSConnections is {'absent' if local is None else local}, which is no known setting.",
+        "guest.registry",
+        **evidence,
+    )

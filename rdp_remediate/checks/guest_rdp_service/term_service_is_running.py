@@ -1,5 +1,7 @@
 """Does the service that owns RDP run?"""
 
+from typing import Any
+
 from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed, unknown
 from rdp_remediate.facts.facts import Facts
@@ -24,9 +26,11 @@ def term_service_is_running(facts: Facts) -> Outcome:
         return unknown("TermService is not installed on this Windows.", because="guest.services.TermService")
     if service.state == "Running":
         return passed(f"TermService is running, start type {service.start_type}")
-    evidence = {"state": service.state, "start_type": service.start_type}
+    evidence: dict[str, Any] = {"state": service.state, "start_type": service.start_type}
     if service.state != "Stopped":
-        return unknown(f"TermService is {service.state}: neither running nor stopped.", because="service state", **evidence)
+        return unknown(
+            f"TermService is {service.state}: neither running nor stopped.", because="service state", **evidence
+        )
     if service.start_type == "Disabled":
         return failed("termservice-disabled", "TermService is disabled and stopped.", **evidence)
     return failed("termservice-stopped", f"TermService is stopped (start type {service.start_type}).", **evidence)

@@ -12,9 +12,7 @@ _OFF = {"deallocated": "vm-deallocated", "stopped": "vm-stopped-allocated"}
 _MOVING = ("starting", "stopping", "deallocating")
 
 
-@check(
-    hop=Hop.PLATFORM, faults=("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted", "vm-transitional")
-)
+@check(hop=Hop.PLATFORM, faults=("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted", "vm-transitional"))
 def vm_is_running(facts: Facts) -> Outcome:
     """The VM is running.
 
@@ -50,7 +48,9 @@ def _who_stopped_it(facts: Facts, vm: VirtualMachine, fault: str) -> Outcome:
     stop = _last_stop(facts, vm)
     if vm.keep_running:
         who = f" Last stop: {stop.caller}." if stop else ""
-        return failed(fault, f"The VM is {state}, although its tag says that it must keep running.{who}", stopper="unwanted")
+        return failed(
+            fault, f"The VM is {state}, although its tag says that it must keep running.{who}", stopper="unwanted"
+        )
     if stop is not None and stop.kind in ("person", "automation"):
         schedule = f" (schedule tag {vm.schedule_tag})" if vm.schedule_tag else ""
         return by_design(

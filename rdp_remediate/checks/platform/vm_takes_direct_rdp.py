@@ -19,5 +19,7 @@ def vm_takes_direct_rdp(facts: Facts) -> Outcome:
     """
     evidence = is_avd_session_host(need(facts.vm), facts.guest)
     if evidence:
-        return by_design(None, f"This is an Azure Virtual Desktop session host ({evidence}); inbound RDP is closed by design.")
+        return by_design(
+            None, f"This is an Azure Virtual Desktop session host ({evidence}); inbound RDP is closed by design."
+        )
     return passed("no sign of an Azure Virtual Desktop host pool")

@@ -1,0 +1,40 @@
+"""Is there anything to connect to?"""
+
+from rdp_remediate.checks.check import check
+from rdp_remediate.checks.outcome import Outcome, failed, passed, unknown
+from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.need import need
+from rdp_remediate.models.report import Hop
+from rdp_remediate.network.decision import Verdict
+from rdp_remediate.network.question import ask
+
+
+@check(hop=Hop.ENDPOINT, faults=("no-public-ip",), requires=("vm_takes_direct_rdp",))
+def vm_has_an_entry(facts: Facts) -> Outcome:
+    """The VM has an entry that the client can dial: a public address, a load balancer, Bastion or a private path.
+
+    Why: without one no packet of the client can arrive, whatever the rules say. A VM behind Bastion or VPN needs no public
+    address: that is by design, and the diagnosis goes on from there (trap 5).
+    Evidence: NIC, public addresses, load balancers, firewalls, Bastion hosts, gateways.
+    By hand:
+        * no-public-ip: prefer Azure Bastion or VPN; a Standard public address on the NIC needs a narrow NSG rule and its
+          owner's consent, because it exposes the VM.
+    See: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-rdp-connection
+    """
+    need(facts.vm)
+    question = ask(facts)
+    if question.unread_nic is not None:
+        return unknown(question.unread_nic.detail, because=question.unread_nic.source)
+    if question.via is not None:
+        return passed(f"no public address, by design: the way in is {question.via}")
+    if question.entry is None:
+        return failed("no-public-ip", "The VM has no address that anybody could dial.")
+    no_path = [d for _, d in question.decisions if d.verdict is Verdict.NO_PATH]
+    if no_path and not question.entry.public:
+        return failed(
+            "no-public-ip",
+            "The VM has no public address, no load balancer or firewall rule leads to it, and no Bastion or gateway was found.",
+        )
+    if not question.clients:
+        return unknown("Neither the client's address nor any source is known.", because="target.client_address")
+    return passed(f"{question.entry.kind} {question.entry.address}:{question.dialled_port}")

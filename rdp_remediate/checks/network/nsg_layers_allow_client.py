@@ -1,0 +1,46 @@
+"""Do the NSGs let the client in?"""
+
+from rdp_remediate.checks.check import check
+from rdp_remediate.checks.outcome import Outcome, failed, passed
+from rdp_remediate.facts.facts import Facts
+from rdp_remediate.models.report import Hop
+from rdp_remediate.network.decision import Layer
+from rdp_remediate.network.denials import LayerDenial, confidence_of, denials, judged, nsg_layers, other_clients_allowed
+from rdp_remediate.network.question import ask
+
+
+@check(hop=Hop.NETWORK, faults=("nsg-no-allow-rule",), requires=("just_in_time_access_is_open",))
+def nsg_layers_allow_client(facts: Facts) -> Outcome:
+    """The NSG next to the VM allows the client to the RDP port.
+
+    Why: what no rule allows is dropped in silence by DenyAllInBound.
+    Evidence: NSG rules of both layers, effective rules where they could be read.
+    By hand:
+        * nsg-no-allow-rule: add one inbound allow rule: TCP, source the client's address or VPN range, destination the VM's private
+          address, the RDP port, a free priority below the deny; prefer just-in-time access or Bastion.
+    See: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-rdp-nsg-problem
+    """
+    question = ask(facts)
+    decisions = dict(judged(question))
+    layers = nsg_layers(facts)
+    for denial in by_default(facts):
+        if denial.layer is Layer.NIC or Layer.NIC not in layers:
+            return failed(
+                "nsg-no-allow-rule",
+                f"No rule of {denial.nsg_id.rsplit('/', 1)[-1]} allows {denial.client} to port {question.port}; "
+                f"{denial.rule} drops it.",
+                confidence=confidence_of(decisions[denial.client]),
+                rule=denial.rule,
+                nsg_id=denial.nsg_id,
+            )
+    return passed("the NSG next to the VM allows the client, or is not what decides")
+
+
+def by_default(facts: Facts) -> list[LayerDenial]:
+    """The layers where nobody wrote anything for this client: no deny, and no allow that only leaves it out."""
+    client_known = ask(facts).client_known
+    return [
+        denial
+        for denial in denials(facts)
+        if denial.by_default and not (client_known and other_clients_allowed(facts, denial))
+    ]

@@ -1,0 +1,148 @@
+"""Facts to findings and a verdict. Pure: the same bundle gives the same diagnosis.
+
+Three things stay apart: the VM is broken (fail), we could not see (unknown), our own bug (error).
+"""
+
+import traceback
+from collections.abc import Sequence
+
+from rdp_remediate.checks.check import Check, all_checks, in_order
+from rdp_remediate.checks.outcome import Outcome, skipped, unknown
+from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.need import UnseenError
+from rdp_remediate.models.report import (
+    HOPS,
+    Confidence,
+    Diagnosis,
+    Effect,
+    Finding,
+    FindingStatus,
+    Proof,
+    Verdict,
+)
+from rdp_remediate.network.proof import Reachability, reachability
+from rdp_remediate.network.views import path_views
+
+_OFF = ("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted", "vm-transitional", "vm-hibernated")
+
+
+def diagnose(facts: Facts, checks: Sequence[Check] | None = None) -> Diagnosis:
+    """Runs every check, proves what can be proved, and concludes.
+
+    Args:
+        facts: One bundle, read.
+        checks: Other checks than all, for tests.
+
+    Returns:
+        Findings in path order, the verdict, the path decisions and the probes with what they prove.
+    """
+    chosen = all_checks() if checks is None else tuple(checks)
+    findings: dict[str, Finding] = {}
+    for one in in_order(chosen):
+        findings[one.name] = _finding(one, _run(one, facts, findings))
+    ordered = sorted(findings.values(), key=lambda f: (HOPS.index(f.hop), [c.name for c in chosen].index(f.check)))
+    proof = reachability(facts)
+    return Diagnosis(
+        findings=ordered,
+        verdict=conclude(ordered, proof),
+        paths=list(path_views(facts)),
+        probes=list(proof.probes),
+    )
+
+
+def _run(one: Check, facts: Facts, findings: dict[str, Finding]) -> Outcome:
+    for name in one.requires:
+        required = findings[name]
+        if required.status is FindingStatus.SKIPPED:
+            return skipped(required.because or name)
+        if required.status is FindingStatus.FAIL and required.effect is Effect.BLOCKS:
+            return skipped(name)
+        if required.status is FindingStatus.BY_DESIGN:
+            return skipped(name)
+        if required.status in (FindingStatus.UNKNOWN, FindingStatus.ERROR):
+            return unknown(f"It cannot be judged while this is open: {required.title}", because=name)
+    try:
+        return one.judge(facts)
+    except UnseenError as unseen:
+        because = f"{unseen.unavailable.reason.value}: {unseen.unavailable.source}".rstrip(": ")
+        return unknown(unseen.unavailable.detail, because=because)
+    except Exception as bug:  # noqa: BLE001 - the one broad except: a bug in a check must not end a diagnosis
+        where = traceback.extract_tb(bug.__traceback__)[-1]
+        text = f"{type(bug).__name__}: {bug} ({where.name}, line {where.lineno})"
+        return Outcome(FindingStatus.ERROR, f"Our own bug in this check: {text}"[:300])
+
+
+def _finding(one: Check, outcome: Outcome) -> Finding:
+    return Finding(
+        check=one.name,
+        hop=one.hop,
+        title=one.title,
+        status=outcome.status,
+        fault=outcome.fault,
+        reason=outcome.reason,
+        effect=outcome.effect,
+        confidence=outcome.confidence,
+        because=outcome.because,
+        by_hand=one.by_hand(outcome.fault) if outcome.fault else None,
+        evidence=outcome.evidence,
+    )
+
+
+def conclude(findings: Sequence[Finding], proof: Reachability) -> Verdict:
+    """The verdict by the table of DESIGN section 4: the first row that applies."""
+    blocks = [f for f in findings if f.status is FindingStatus.FAIL and f.effect is Effect.BLOCKS and f.fault]
+    confirmed = [f for f in blocks if f.confidence is Confidence.CONFIRMED]
+    closed = [f for f in findings if f.status is FindingStatus.BY_DESIGN]
+    if confirmed:
+        causes = _causes([*confirmed, *(f for f in closed if f.fault)])
+        first = _first(confirmed)
+        more = len(causes) - 1
+        rest = f" ({more} more cause{'s' if more > 1 else ''})" if more else ""
+        return Verdict(
+            status="broken",
+            hop=first.hop,
+            headline=f"RDP is broken at {first.hop.value}: {first.reason}{rest}",
+            causes=causes,
+        )
+    likely = [f for f in blocks if f.confidence is Confidence.LIKELY]
+    if likely:
+        first = _first(likely)
+        return Verdict(
+            status="broken",
+            hop=first.hop,
+            headline=f"RDP is most likely broken at {first.hop.value}: {first.reason}",
+            causes=_causes([*likely, *(f for f in closed if f.fault)]),
+        )
+    if closed:
+        first = _first(closed)
+        return Verdict(
+            status="by_design",
+            hop=first.hop,
+            headline=f"RDP is closed on purpose: {first.reason}",
+            causes=_causes(closed),
+        )
+    if proof.proof is not Proof.NONE:
+        return Verdict(
+            status="reachable",
+            headline=f"RDP is reachable: {proof.detail}",
+            proof=proof.proof,
+            proof_detail=proof.detail,
+        )
+    return Verdict(status="not_proven", hop=None, headline=_not_proven(findings, proof), proof_detail=proof.detail)
+
+
+def _not_proven(findings: Sequence[Finding], proof: Reachability) -> str:
+    unseen = [f for f in findings if f.status in (FindingStatus.UNKNOWN, FindingStatus.ERROR)]
+    if not unseen:
+        return f"No cause was found, but RDP is not proven: {proof.detail}"
+    first = _first(unseen)
+    return f"No cause was found, but not everything could be seen ({first.title} {first.reason or ''}): {proof.detail}"
+
+
+def _first(findings: Sequence[Finding]) -> Finding:
+    return min(findings, key=lambda f: (f.fault not in _OFF, HOPS.index(f.hop)))
+
+
+def _causes(findings: Sequence[Finding]) -> list[str]:
+    ordered = sorted(findings, key=lambda f: (f.fault not in _OFF, HOPS.index(f.hop)))
+    return list(dict.fromkeys(f.fault for f in ordered if f.fault))

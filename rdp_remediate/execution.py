@@ -1,0 +1,318 @@
+"""Execution: compare and set, with a journal row before every call. Never decides what to do; the plan does.
+
+A call whose answer was lost is read and compared, never repeated. Every write is shielded: a cancelled caller does not
+cut it in half.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.bundle import Mode
+from rdp_remediate.models.fact import Fact, Reason, Unavailable
+from rdp_remediate.models.plan import JournalEntry, Outcome, Plan, Step
+from rdp_remediate.models.run import Run
+from rdp_remediate.network.rule_comparison import same_rule
+from rdp_remediate.ports import (
+    Completed,
+    GuestRequest,
+    OutcomeUnknown,
+    Progress,
+    Rejected,
+    Services,
+    Started,
+    WriteOutcome,
+)
+
+SETTLED = (Outcome.APPLIED, Outcome.ALREADY_TRUE)
+REPEATABLE = (Outcome.STALE, Outcome.OUTCOME_UNKNOWN)
+BUSY_TRIES = 5
+REPAIR_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What of a plan may run now, and what holds the rest back."""
+
+    platform: tuple[Step, ...] = ()
+    guest: tuple[Step, ...] = ()
+    network: tuple[Step, ...] = ()
+    waiting: tuple[Step, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Something may run."""
+        return bool(self.platform or self.guest or self.network)
+
+
+def ready(run: Run, journal: Sequence[JournalEntry]) -> Ready:
+    """Sorts a plan's steps: an approved or unattended step may run once; the network waits for all inner steps.
+
+    The door stays shut while an inner step waits, failed or is unknown.
+    """
+    steps = (run.plan or Plan()).steps
+    if run.mode not in (Mode.APPROVE, Mode.AUTO):
+        return Ready()
+    last = {entry.step.step_id: entry.outcome for entry in journal}
+    # A fresh plan that still holds a stale or lost step is new evidence that it did not take effect.
+    again = {e.step.step_id for e in journal if e.pass_number < run.pass_number and e.outcome in REPEATABLE}
+    open_steps = [s for s in steps if s.step_id not in last or last[s.step_id] is Outcome.STALE or s.step_id in again]
+    may = [s for s in open_steps if s.step_id in run.approved or (run.mode is Mode.AUTO and s.approval is None)]
+    # A group runs whole or not at all: half a fix is none.
+    held = {s.group for s in open_steps if s not in may}
+    may = [s for s in may if s.group not in held]
+    waiting = tuple(s for s in open_steps if s not in may)
+    platform = tuple(s for s in may if s.layer == "platform")
+    if platform:
+        return Ready(platform=platform, waiting=waiting)
+    guest = tuple(s for s in may if s.layer == "guest")
+    inner = [s for s in steps if s.layer != "network"]
+    unsettled = [s for s in inner if s not in guest and last.get(s.step_id) not in SETTLED]
+    failed = [e for e in journal if e.step.layer != "network" and e.outcome not in SETTLED]
+    still_failed = [e for e in failed if e.step.step_id in {s.step_id for s in inner}]
+    network = tuple(s for s in may if s.layer == "network")
+    if unsettled or still_failed:
+        return Ready(guest=guest, waiting=(*waiting, *network))
+    return Ready(guest=guest, network=network, waiting=waiting)
+
+
+async def intend(run: Run, services: Services, steps: Sequence[Step]) -> list[JournalEntry]:
+    """Writes the journal rows of steps that pass the brakes; a step that does not pass gets a row that says why."""
+    entries: list[JournalEntry] = []
+    held: dict[str, str] = {}
+    for step in steps:
+        braked = held.get(step.group) or await _brake(run, services, step)
+        if braked:
+            held[step.group] = braked
+        now = services.clock.now()
+        entry = await services.ledger.append(
+            JournalEntry(
+                run_id=run.run_id,
+                vm_id=run.target.vm_id,
+                number=0,
+                pass_number=run.pass_number,
+                step=step,
+                outcome=Outcome.NOT_STARTED if braked else Outcome.INTENDED,
+                before=step.expected,
+                detail=braked,
+                started_at=now,
+                ended_at=now if braked else None,
+                approved_by=run.approved.get(step.step_id),
+            )
+        )
+        if not braked:
+            await services.ledger.count_write()
+            entries.append(entry)
+    return [entry for entry in entries if entry.step.group not in held]
+
+
+async def _brake(run: Run, services: Services, step: Step) -> str | None:
+    ledger = services.ledger
+    if services.settings.kill_switch or await ledger.killed():
+        return "the kill switch is on"
+    if await ledger.writes_left() <= 0:
+        return "this installation has used up its writes for this hour"
+    until = await ledger.cooldown(run.target.vm_id, step.fix)
+    if until is not None and until > services.clock.now():
+        return f"{step.fix} rests on this VM until {until:%Y-%m-%d %H:%M}Z"
+    return None
+
+
+async def finish(
+    services: Services, entry: JournalEntry, outcome: Outcome, *, after: Any = None, detail: str | None = None
+) -> JournalEntry:
+    """Completes a journal row; an applied change lets its fix rest on the VM."""
+    done = entry.model_copy(
+        update={"outcome": outcome, "after": after, "detail": detail, "ended_at": services.clock.now()}
+    )
+    await services.ledger.complete(done)
+    if outcome is Outcome.APPLIED:
+        until = services.clock.now() + timedelta(seconds=services.settings.cooldown_s)
+        await services.ledger.rest(entry.vm_id, entry.step.fix, until)
+    return done
+
+
+async def start_repair(
+    run: Run, services: Services, entries: Sequence[JournalEntry], address: str | None
+) -> WriteOutcome:
+    """Sends all guest steps of a pass in ONE Run Command."""
+    for entry in entries:
+        services.progress(Progress("guest", entry.step.title))
+    request = GuestRequest(
+        run_id=run.run_id,
+        script="repair",
+        user=run.target.user,
+        self_address=address,
+        deadline_s=REPAIR_SECONDS,
+        allow_domain_controller=run.policy.tags.get("rdp-remediate-domain-controller") == "allow",
+        steps=[_guest_step(entry.step) for entry in entries],
+    )
+    return await asyncio.shield(services.guest.start(run.target.vm_id, request))
+
+
+def _guest_step(step: Step) -> JsonObject:
+    return {
+        "id": step.step_id,
+        "group": step.group,
+        "kind": step.kind,
+        "target": step.target,
+        "expected": step.expected,
+        "desired": step.desired,
+        "sessions": step.sessions,
+    }
+
+
+async def finish_repair(services: Services, entries: Sequence[JournalEntry], answer: Fact[JsonObject]) -> None:
+    """Completes the rows of a repair from what the guest says it did; without an answer they stay unknown."""
+    rows: dict[str, JsonObject] = {}
+    if not isinstance(answer, Unavailable):
+        repair = answer.value.get("repair")
+        steps = repair.get("steps") if isinstance(repair, dict) else None
+        rows = {str(row.get("id")): row for row in steps or [] if isinstance(row, dict)}
+    why = answer.detail if isinstance(answer, Unavailable) else "the guest's answer does not mention this step"
+    for entry in entries:
+        row = rows.get(entry.step.step_id)
+        if row is None:
+            await finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=why)
+            continue
+        word = row.get("outcome")
+        outcome = Outcome(str(word)) if word in Outcome.__members__.values() else Outcome.OUTCOME_UNKNOWN
+        await finish(services, entry, outcome, after=row.get("after"), detail=row.get("detail"))
+
+
+async def run_network(services: Services, entries: Sequence[JournalEntry]) -> None:
+    """Runs network steps one after another; a failed one undoes what its group has already done, in reverse."""
+    done: dict[str, list[JournalEntry]] = {}
+    broken: set[str] = set()
+    for entry in entries:
+        group = entry.step.group
+        if group in broken:
+            await finish(services, entry, Outcome.NOT_STARTED, detail="an earlier step of this fix did not succeed")
+            continue
+        services.progress(Progress("network", entry.step.title))
+        outcome = await _network_step(services, entry)
+        if outcome in SETTLED:
+            done.setdefault(group, []).append(entry)
+            continue
+        broken.add(group)
+        for earlier in reversed(done.pop(group, [])):
+            await undo_rule(services, earlier)
+
+
+async def _network_step(services: Services, entry: JournalEntry) -> Outcome:
+    step = entry.step
+    if step.kind == "jit_request":
+        return await _settle(
+            services,
+            entry,
+            await asyncio.shield(services.writes.initiate_jit(str(step.target["policy_id"]), step.desired)),
+        )
+    nsg_id, name = str(step.target["nsg_id"]), str(step.target["name"])
+    present = await services.reads.resource(f"{nsg_id}/securityRules/{name}")
+    if not isinstance(present, Unavailable):
+        if same_rule(present.value, step.desired):
+            await finish(services, entry, Outcome.ALREADY_TRUE, after=present.value)
+            return Outcome.ALREADY_TRUE
+        detail = "a rule of this name is there and is not what the plan expected"
+        await finish(services, entry, Outcome.STALE, after=present.value, detail=detail)
+        return Outcome.STALE
+    if present.reason is not Reason.NOT_FOUND:
+        await finish(
+            services, entry, Outcome.FAILED, detail=f"the rule could not be read before the write: {present.detail}"
+        )
+        return Outcome.FAILED
+    written = await _put(services, nsg_id, name, step.desired)
+    return await _read_back(services, entry, nsg_id, name, written)
+
+
+async def _put(services: Services, nsg_id: str, name: str, body: JsonObject) -> WriteOutcome:
+    """One PUT, again only where Azure itself said that it was too busy to take it."""
+    pause_s = 2.0
+    for attempt in range(BUSY_TRIES):
+        written = await asyncio.shield(services.writes.put_security_rule(nsg_id, name, body, etag=None))
+        busy = isinstance(written, Rejected) and written.reason in (Reason.BUSY, Reason.THROTTLED)
+        if not busy or attempt == BUSY_TRIES - 1:
+            return written
+        assert isinstance(written, Rejected)  # noqa: S101 - narrows the type, see `busy`
+        await services.clock.sleep(min(written.retry_after_s or pause_s, 30.0))
+        pause_s *= 2
+    return written
+
+
+async def _read_back(services: Services, entry: JournalEntry, nsg_id: str, name: str, written: WriteOutcome) -> Outcome:
+    if isinstance(written, Rejected):
+        stale = written.code in ("SecurityRuleConflict",) or written.status == 412
+        outcome = Outcome.STALE if stale else Outcome.FAILED
+        await finish(services, entry, outcome, detail=f"{written.code}: {written.detail}")
+        return outcome
+    now_there = await services.reads.resource(f"{nsg_id}/securityRules/{name}")
+    if not isinstance(now_there, Unavailable) and same_rule(now_there.value, entry.step.desired):
+        await finish(services, entry, Outcome.APPLIED, after=now_there.value)
+        return Outcome.APPLIED
+    if isinstance(now_there, Unavailable) and now_there.reason is not Reason.NOT_FOUND:
+        detail = f"the rule could not be read back: {now_there.detail}"
+        await finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=detail)
+        return Outcome.OUTCOME_UNKNOWN
+    lost = isinstance(written, OutcomeUnknown)
+    detail = written.detail if isinstance(written, OutcomeUnknown) else "what was read back is not what was written"
+    after = None if isinstance(now_there, Unavailable) else now_there.value
+    outcome = Outcome.OUTCOME_UNKNOWN if lost else Outcome.FAILED
+    await finish(services, entry, outcome, after=after, detail=detail)
+    if after is not None:
+        await undo_rule(services, entry)
+    return outcome
+
+
+async def undo_rule(services: Services, entry: JournalEntry) -> bool:
+    """Deletes a rule that is still exactly ours; anything else is left alone and said so."""
+    step = entry.step
+    if step.kind != "security_rule":
+        return False
+    nsg_id, name = str(step.target["nsg_id"]), str(step.target["name"])
+    present = await services.reads.resource(f"{nsg_id}/securityRules/{name}")
+    if isinstance(present, Unavailable):
+        gone = present.reason is Reason.NOT_FOUND
+        detail = "the rule is already gone" if gone else f"the rule could not be read: {present.detail}"
+        await finish(services, entry, Outcome.UNDONE if gone else Outcome.OUTCOME_UNKNOWN, detail=detail)
+        return gone
+    if not same_rule(present.value, step.desired):
+        await finish(
+            services, entry, Outcome.STALE, after=present.value, detail="somebody changed the rule; it is left alone"
+        )
+        return False
+    etag = present.value.get("etag")
+    written = await asyncio.shield(services.writes.delete_security_rule(nsg_id, name, etag=etag))
+    ended = isinstance(written, Completed)
+    detail = None if ended else f"the rule could not be deleted: {getattr(written, 'detail', 'no answer')}"
+    await finish(services, entry, Outcome.UNDONE if ended else Outcome.OUTCOME_UNKNOWN, detail=detail)
+    return ended
+
+
+async def _settle(services: Services, entry: JournalEntry, written: WriteOutcome) -> Outcome:
+    """Completes a row of an acting POST that needs no reading back."""
+    after: Any
+    detail: str | None
+    match written:
+        case Completed(value=value):
+            outcome, after, detail = Outcome.APPLIED, value, None
+        case Started():
+            outcome, after, detail = Outcome.APPLIED, None, "accepted; it takes effect within a minute"
+        case Rejected(code=code, detail=text):
+            outcome, after, detail = Outcome.FAILED, None, f"{code}: {text}"
+        case OutcomeUnknown(detail=text):
+            outcome, after, detail = Outcome.OUTCOME_UNKNOWN, None, text
+    await finish(services, entry, outcome, after=after, detail=detail)
+    return outcome
+
+
+async def settle(services: Services, endpoints: Sequence[tuple[str, int]]) -> None:
+    """After a network change waits until the opened endpoint answers, for at most `settle_s`: rules take seconds to reach hosts."""
+    deadline = services.clock.now() + timedelta(seconds=services.settings.settle_s)
+    while endpoints and services.clock.now() < deadline:
+        results = [await services.prober.probe(address, port) for address, port in endpoints]
+        if any(result.get("verdict") in ("ok", "degraded") for result in results):
+            return
+        await services.clock.sleep(5.0)

@@ -1,0 +1,137 @@
+"""What shows that RDP answers, and to whom: end to end, composed from parts, or not at all.
+
+An answer from another machine, or of unknown identity, proves nothing. A filtered probe whose own source the path engine
+denies proves nothing either (DESIGN section 4).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.network_addresses import address_number
+from rdp_remediate.facts.probes import ProbeFact
+from rdp_remediate.models.fact import Unavailable
+from rdp_remediate.models.report import ProbeView, Proof
+from rdp_remediate.network import guest_firewall
+from rdp_remediate.network.decision import Decision, Flow, Verdict
+from rdp_remediate.network.path import decide
+from rdp_remediate.network.question import Question, ask, guest_admission
+
+Proves = Literal["end_to_end", "answered", "nothing", "engine_disagrees", "expected_filtered"]
+
+
+@dataclass(frozen=True)
+class Reachability:
+    """The strongest proof at hand, one sentence about it, and every probe with what it proves."""
+
+    proof: Proof
+    detail: str
+    probes: tuple[ProbeView, ...]
+
+
+def reachability(facts: Facts) -> Reachability:
+    """Weighs the probes and the parts that speak for a working RDP."""
+    question = ask(facts)
+    views = tuple(_view(facts, question, probe) for probe in facts.probes)
+    for view in views:
+        if view.proves == "end_to_end":
+            return Reachability(
+                Proof.END_TO_END,
+                f"X.224 and TLS handshake with {view.address}:{view.port}; {view.detail}",
+                views,
+            )
+    composed = _composed(facts, question)
+    if composed.startswith("+"):
+        return Reachability(Proof.COMPOSED, composed[1:], views)
+    said = "; ".join(view.detail for view in views) or "no endpoint could be probed"
+    return Reachability(Proof.NONE, f"{said}; {composed[1:]}", views)
+
+
+def _view(facts: Facts, question: Question, probe: ProbeFact) -> ProbeView:
+    decision = (
+        decide(facts.network, Flow(probe.source_address, probe.address, probe.port, vm_id=facts.target.vm_id))
+        if probe.source_address
+        else None
+    )
+    proves, detail = _proves(facts, question, probe, decision)
+    return ProbeView(
+        vantage=probe.vantage,
+        source_address=probe.source_address,
+        address=probe.address,
+        port=probe.port,
+        outcome=probe.outcome,
+        verdict=probe.verdict,
+        path_verdict=decision.verdict.value if decision else None,
+        proves=proves,
+        detail=detail,
+        result={"thumbprint": probe.thumbprint, "computer_name": probe.computer_name},
+    )
+
+
+def _proves(facts: Facts, question: Question, probe: ProbeFact, decision: Decision | None) -> tuple[Proves, str]:
+    expected_closed = decision is None or decision.verdict is not Verdict.ALLOW
+    if not probe.answered:
+        if expected_closed and probe.verdict in ("filtered", "no_answer", "refused", "unreachable"):
+            said = (
+                f"the path engine says {decision.verdict.value} for it" if decision else "its own address is not known"
+            )
+            return "expected_filtered", f"our probe got {probe.outcome}, but {said}, so this proves nothing"
+        return "nothing", f"our probe got {probe.outcome} from {probe.address}:{probe.port}"
+    if decision is not None and decision.verdict in (Verdict.DENY, Verdict.NO_PATH, Verdict.BLACKHOLE):
+        return "engine_disagrees", f"our probe connected although the path engine says {decision.verdict.value} for it"
+    identity = _identity(facts, probe)
+    if not identity:
+        return "answered", f"{probe.address}:{probe.port} answered X.224; whether it is this VM is not proven"
+    if not probe.handshake:
+        return "answered", f"{probe.address}:{probe.port} answered X.224 but no TLS handshake was made"
+    if decision is None:
+        return "answered", "the VM answered; our own address is not known, so it is not shown that the client gets in"
+    if not question.same_entry(probe.address, probe.port) or not question.allowed:
+        return "answered", "the VM answered us; the path engine does not allow the client the same way"
+    return "end_to_end", f"the answer is the VM's own ({identity})"
+
+
+def _identity(facts: Facts, probe: ProbeFact) -> str | None:
+    """How it is known that the VM itself answered, or None."""
+    certificate = facts.guest.certificate
+    if probe.thumbprint and not isinstance(certificate, Unavailable) and certificate.value.bound_thumbprint:
+        if certificate.value.bound_thumbprint.upper() == probe.thumbprint:
+            return f"certificate {probe.thumbprint[:8]}… is the guest's"
+        return None
+    own = None if isinstance(facts.vm, Unavailable) else facts.vm.value.computer_name
+    if probe.computer_name and own and _name(probe.computer_name) == _name(own):
+        return f"NTLM computer name {probe.computer_name} is the VM's"
+    return None
+
+
+def _name(text: str) -> str:
+    """Computer names compare lower-cased, first label, first 15 characters (rdp-probe.md 1.3)."""
+    return text.split(".", 1)[0].lower()[:15]
+
+
+def _composed(facts: Facts, question: Question) -> str:
+    """'+' and the composed proof, or '-' and what is missing for it."""
+    if not question.allowed:
+        return "-the path engine does not allow the client"
+    own = facts.guest.self_probe
+    if isinstance(own, Unavailable):
+        return f"-the guest's own port was not probed ({own.detail})"
+    if own.value.x224 != "answered":
+        return f"-the guest's own port {own.value.port} did not answer X.224 (tcp {own.value.tcp})"
+    if not _own_address(facts, own.value.address) or own.value.port != question.port:
+        return "-the guest probed another address or port than the one that the client reaches"
+    admission = guest_admission(facts)
+    if isinstance(admission, Unavailable):
+        return f"-the guest firewall could not be read ({admission.detail})"
+    if admission.value.admission is not guest_firewall.Admission.ALLOW:
+        return f"-the guest firewall does not admit the client ({admission.value.because.value})"
+    return (
+        f"+the path engine allows {', '.join(question.clients)}, the guest's own port {own.value.port} answers X.224 and its "
+        "firewall admits the client; not probed from outside"
+    )
+
+
+def _own_address(facts: Facts, text: str) -> bool:
+    address = address_number(text)
+    nics = [nic for nic in facts.network.nics.values() if nic.vm == facts.target.vm_id.lower()]
+    return address is not None and any(c.private_address == address for nic in nics for c in nic.ip_configurations)

@@ -1,0 +1,372 @@
+"""The order of things: collect, judge, act, and again until nothing is left to do. The only module that knows it.
+
+`advance` moves a claimed run as far as it gets before a time and returns it; whoever claimed it saves it. Everything that
+must survive a crash (bundles, journal, parked operations) is written by the ledger on the way, so that a run that is
+picked up again neither loses nor repeats anything.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from rdp_remediate import collection, execution
+from rdp_remediate.diagnosis import diagnose
+from rdp_remediate.errors import InternalError, NotApplicableError
+from rdp_remediate.facts import references
+from rdp_remediate.facts.facts import read_facts
+from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.bundle import Bundle
+from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
+from rdp_remediate.models.plan import JournalEntry, Outcome, Step
+from rdp_remediate.models.report import Delivery, Report
+from rdp_remediate.models.run import Done, Phase, Run, Wait
+from rdp_remediate.network.question import probe_targets
+from rdp_remediate.planning import History, plan
+from rdp_remediate.ports import Completed, OutcomeUnknown, Progress, Rejected, Services, Started, WriteOutcome
+from rdp_remediate.report import render
+from rdp_remediate.report.build import build
+
+MAX_PASSES = 4
+MAX_REPLANS = 5
+BUSY_TRIES = 6
+BUSY_PAUSE_S = 30
+APPROVAL_DAYS = 3
+AGENT_PAUSE_S = 60
+
+
+async def advance(run: Run, services: Services, until: datetime) -> Run:
+    """Moves a run until it is done, has to wait beyond `until`, or waits for a person.
+
+    Args:
+        run: A run that this process has claimed.
+        services: The ports.
+        until: When to hand the run back, at the latest after the step that is under way.
+
+    Returns:
+        The run in its new state; the caller saves it.
+    """
+    while run.phase is not Phase.DONE and services.clock.now() < until:
+        match run.phase:
+            case Phase.COLLECT:
+                run = await _collect(run, services)
+            case Phase.JUDGE:
+                run = await _judge(run, services)
+            case Phase.ACT:
+                run = await _act(run, services)
+            case Phase.WAIT:
+                moved = await _wait(run, services, until)
+                if moved.phase is Phase.WAIT:
+                    return moved
+                run = moved
+    return run
+
+
+async def report_of(run: Run, services: Services) -> Report:
+    """The report of a run as it stands: a projection of run, bundles and journal."""
+    bundles = [await services.ledger.get_bundle(reference) for reference in run.bundles]
+    diagnoses = [diagnose(read_facts(bundle)) for bundle in bundles]
+    return build(run, bundles, diagnoses, await services.ledger.journal(run.run_id), services.clock.now())
+
+
+async def _collect(run: Run, services: Services) -> Run:
+    if not await services.ledger.lock_vm(run.target.vm_id, run.run_id):
+        return _park(run, Wait(kind="until", until=_in(services, 60)), Phase.COLLECT)
+    services.progress(Progress("pass", f"pass {run.pass_number}: collecting evidence"))
+    answer = await services.ledger.get_answer(run.guest_answer) if run.guest_answer else None
+    try:
+        collected = await collection.collect(run, services, answer)
+    except NotApplicableError as refused:
+        return await _end(run, services, Done(kind="not_applicable", reason=str(refused)))
+    bundle, started = collected.bundle, collected.guest
+    run = run.model_copy(
+        update={"policy": bundle.policy, "mode": collected.mode.mode, "mode_because": collected.mode.because}
+    )
+    if isinstance(started, Rejected) and started.reason is Reason.BUSY and run.busy_tries < BUSY_TRIES:
+        services.progress(Progress("guest", "another Run Command is in progress; waiting for it"))
+        waiting = run.model_copy(update={"busy_tries": run.busy_tries + 1})
+        return _park(waiting, Wait(kind="until", until=_in(services, BUSY_PAUSE_S), purpose="busy"), Phase.COLLECT)
+    if isinstance(started, Started):
+        operation_id = f"{run.run_id}-collect-{run.pass_number}"
+        await services.ledger.put_operation(operation_id, started.operation)
+        run = await _keep(run, services, bundle)
+        return _park(run, Wait(kind="operation", operation_id=operation_id, purpose="collect"), Phase.JUDGE)
+    failure = collection.guest_failure(started) if started is not None else None
+    if failure is not None:
+        bundle = collection.with_guest(bundle, failure)
+    run = await _keep(run, services, await collection.probe(bundle, services))
+    return run.model_copy(update={"phase": Phase.JUDGE, "guest_answer": None})
+
+
+async def _keep(run: Run, services: Services, bundle: Bundle) -> Run:
+    """Stores the bundle of this pass in its place; a repeated pass replaces its own."""
+    reference = await services.ledger.put_bundle(run.run_id, run.pass_number, bundle)
+    earlier = [one for one in run.bundles if one != reference]
+    return run.model_copy(update={"bundles": [*earlier, reference]})
+
+
+async def _judge(run: Run, services: Services) -> Run:
+    bundle = await services.ledger.get_bundle(run.bundles[-1])
+    services.progress(Progress("judge", "walking the hops"))
+    facts = read_facts(bundle)
+    diagnosis = diagnose(facts)
+    for finding in diagnosis.findings:
+        services.progress(Progress(finding.hop.value, f"{finding.status.value}: {finding.title}", done=True))
+    journal = await services.ledger.journal(run.run_id)
+    made = plan(facts, diagnosis.findings, await _history(services, journal, run))
+    run = run.model_copy(update={"plan": made})
+    able = execution.ready(run, journal)
+    if able.any and run.pass_number < MAX_PASSES and run.replans <= MAX_REPLANS:
+        return run.model_copy(update={"phase": Phase.ACT})
+    if able.waiting:
+        wait = Wait(
+            kind="approval",
+            until=services.clock.now() + timedelta(days=APPROVAL_DAYS),
+            step_ids=[step.step_id for step in able.waiting],
+        )
+        run = await _deliver(_park(run, wait, Phase.COLLECT), services)
+        await services.ledger.unlock_vm(run.target.vm_id, run.run_id)
+        return run
+    return await _end(run, services, Done(kind="judged"))
+
+
+async def _history(services: Services, journal: Sequence[JournalEntry], run: Run) -> History:
+    applied = {e.step.fix for e in journal if e.outcome is Outcome.APPLIED and e.pass_number < run.pass_number}
+    rules = {str(e.step.target.get("name")) for e in journal if e.step.kind == "security_rule"}
+    rules |= {str(s.target.get("name")) for s in (run.plan.steps if run.plan else []) if s.kind == "security_rule"}
+    counted = [(name, await services.ledger.openings(name)) for name in sorted(rules)]
+    return History(done_fixes=frozenset(applied), reopenings=tuple(counted))
+
+
+async def _act(run: Run, services: Services) -> Run:
+    journal = await services.ledger.journal(run.run_id)
+    lost = [entry for entry in journal if entry.outcome is Outcome.INTENDED]
+    if lost:
+        # A process died between the journal row and the answer: never repeat, look again.
+        for entry in lost:
+            await execution.finish(
+                services, entry, Outcome.OUTCOME_UNKNOWN, detail="the process ended before the answer came"
+            )
+        return _next_pass(run)
+    able = execution.ready(run, journal)
+    if able.platform:
+        return await _act_platform(run, services, able.platform)
+    if able.guest:
+        entries = await execution.intend(run, services, able.guest)
+        if entries:
+            bundle = await services.ledger.get_bundle(run.bundles[-1])
+            started = await execution.start_repair(run, services, entries, _self_address(bundle))
+            if isinstance(started, Started):
+                operation_id = f"{run.run_id}-repair-{run.pass_number}"
+                await services.ledger.put_operation(operation_id, started.operation)
+                return _park(run, Wait(kind="operation", operation_id=operation_id, purpose="repair"), Phase.ACT)
+            return await _repair_not_started(run, services, entries, started)
+        journal = await services.ledger.journal(run.run_id)
+        able = execution.ready(run, journal)
+    return await _act_network(run, services, able.network)
+
+
+async def _repair_not_started(run: Run, services: Services, entries: list[JournalEntry], started: WriteOutcome) -> Run:
+    if isinstance(started, Rejected):
+        for entry in entries:
+            await execution.finish(services, entry, Outcome.STALE, detail=f"{started.code}: {started.detail}")
+        again = run.model_copy(update={"replans": run.replans + 1, "guest_answer": None})
+        pause = started.retry_after_s or BUSY_PAUSE_S
+        return _park(again, Wait(kind="until", until=_in(services, pause), purpose="busy"), Phase.COLLECT)
+    detail = started.detail if isinstance(started, OutcomeUnknown) else "Run Command ended before it was started"
+    await execution.finish_repair(services, entries, Unavailable(Reason.UNREACHABLE, detail, "guest"))
+    return _next_pass(run)
+
+
+async def _act_platform(run: Run, services: Services, steps: Sequence[Step]) -> Run:
+    entries = await execution.intend(run, services, steps[:1])
+    if not entries:
+        return await _end(run, services, Done(kind="judged"))
+    services.progress(Progress("platform", entries[0].step.title))
+    started = await services.writes.start_virtual_machine(run.target.vm_id)
+    if isinstance(started, Started):
+        operation_id = f"{run.run_id}-start_vm-{run.pass_number}"
+        await services.ledger.put_operation(operation_id, started.operation)
+        return _park(run, Wait(kind="operation", operation_id=operation_id, purpose="start_vm"), Phase.ACT)
+    return await _platform_ended(run, services, entries, started)
+
+
+async def _platform_ended(run: Run, services: Services, entries: Sequence[JournalEntry], ended: WriteOutcome) -> Run:
+    for entry in entries:
+        match ended:
+            case Completed():
+                await execution.finish(services, entry, Outcome.APPLIED, after="running")
+            case Rejected(code=code, detail=detail):
+                await execution.finish(services, entry, Outcome.FAILED, detail=f"{code}: {detail}")
+            case _:
+                detail = getattr(ended, "detail", "no answer")
+                await execution.finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=detail)
+    if isinstance(ended, Completed):
+        pause = min(AGENT_PAUSE_S, services.settings.settle_s)
+        return _park(_next_pass(run), Wait(kind="until", until=_in(services, pause), purpose="settle"), Phase.COLLECT)
+    return _next_pass(run)
+
+
+async def _act_network(run: Run, services: Services, steps: Sequence[Step]) -> Run:
+    if steps:
+        entries = await execution.intend(run, services, steps)
+        await execution.run_network(services, entries)
+        journal = await services.ledger.journal(run.run_id)
+        mine = [e for e in journal if e.pass_number == run.pass_number and e.step.layer == "network"]
+        for entry in mine:
+            if entry.outcome is Outcome.APPLIED and entry.step.kind == "security_rule":
+                await services.ledger.opened(entry)
+        if any(entry.outcome is Outcome.APPLIED for entry in mine):
+            bundle = await services.ledger.get_bundle(run.bundles[-1])
+            targets = [(one.address, one.port) for one in probe_targets(read_facts(bundle))]
+            await execution.settle(services, targets)
+    return _next_pass(run)
+
+
+def _next_pass(run: Run) -> Run:
+    return run.model_copy(
+        update={
+            "phase": Phase.COLLECT,
+            "pass_number": min(run.pass_number + 1, MAX_PASSES),
+            "wait": None,
+            "resume": None,
+        }
+    )
+
+
+async def _wait(run: Run, services: Services, until: datetime) -> Run:
+    wait = run.wait
+    if wait is None:
+        raise InternalError(f"run {run.run_id} waits for nothing")
+    if wait.kind == "approval":
+        return await _wait_for_person(run, services, wait)
+    if wait.kind == "until":
+        while wait.until is not None and services.clock.now() < wait.until:
+            if wait.until > until:
+                return run.model_copy(update={"due_at": wait.until})
+            await services.clock.sleep((wait.until - services.clock.now()).total_seconds())
+        return _unpark(run)
+    return await _wait_for_operation(run, services, wait, until)
+
+
+async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
+    if any(step_id in run.approved for step_id in wait.step_ids):
+        return _next_pass(run.model_copy(update={"reported": False}))
+    if wait.until is not None and services.clock.now() >= wait.until:
+        reason = f"nobody decided within {APPROVAL_DAYS} days"
+        return await _end(run.model_copy(update={"reported": True}), services, Done(kind="judged", reason=reason))
+    return run.model_copy(update={"due_at": wait.until})
+
+
+async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: datetime) -> Run:
+    operation_id = str(wait.operation_id)
+    if wait.purpose == "start_vm":
+        ended = await _poll_write(services, operation_id, until)
+        if isinstance(ended, Started):
+            return run.model_copy(update={"due_at": _in(services, ended.retry_after_s)})
+        entries = [e for e in await services.ledger.journal(run.run_id) if e.outcome is Outcome.INTENDED]
+        moved = await _platform_ended(_unpark(run), services, entries, ended)
+        await services.ledger.delete_operation(operation_id)
+        return moved
+    answer = await _poll_guest(services, operation_id, until)
+    if isinstance(answer, Started):
+        return run.model_copy(update={"due_at": _in(services, answer.retry_after_s)})
+    if wait.purpose == "collect":
+        bundle = await services.ledger.get_bundle(run.bundles[-1])
+        run = await _keep(run, services, await collection.probe(collection.with_guest(bundle, answer), services))
+        moved = _unpark(run)
+    else:
+        moved = await _repaired(run, services, answer)
+    await services.ledger.delete_operation(operation_id)
+    return moved
+
+
+async def _repaired(run: Run, services: Services, answer: Fact[JsonObject]) -> Run:
+    """The repair's answer ends the guest steps and is the next pass's guest evidence."""
+    journal = await services.ledger.journal(run.run_id)
+    mine = [e for e in journal if e.outcome is Outcome.INTENDED and e.step.layer == "guest"]
+    await execution.finish_repair(services, mine, answer)
+    run = _unpark(run)
+    if not isinstance(answer, Unavailable):
+        reference = await services.ledger.put_answer(run.run_id, run.pass_number, answer.value)
+        run = run.model_copy(update={"guest_answer": reference})
+    able = execution.ready(run, await services.ledger.journal(run.run_id))
+    return await _act_network(run, services, able.network)
+
+
+async def _poll_guest(services: Services, operation_id: str, until: datetime) -> Started | Fact[JsonObject]:
+    while True:
+        state = await services.ledger.get_operation(operation_id)
+        if state is None:
+            return Unavailable(Reason.UNREACHABLE, "the poll state of the Run Command is gone from the store", "guest")
+        if isinstance(state.get("answer"), dict):
+            return Observed(state["answer"], "guest", services.clock.now())
+        polled = await services.guest.poll(state)
+        if not isinstance(polled, Started):
+            if not isinstance(polled, Unavailable):
+                await services.ledger.put_operation(operation_id, {"answer": polled.value})
+            return polled
+        await services.ledger.put_operation(operation_id, polled.operation)
+        if _in(services, polled.retry_after_s) > until:
+            return polled
+        await services.clock.sleep(polled.retry_after_s)
+
+
+async def _poll_write(services: Services, operation_id: str, until: datetime) -> WriteOutcome:
+    while True:
+        state = await services.ledger.get_operation(operation_id)
+        if state is None:
+            return OutcomeUnknown("the poll state of the operation is gone from the store")
+        polled = await services.writes.poll(state)
+        if not isinstance(polled, Started):
+            return polled
+        await services.ledger.put_operation(operation_id, polled.operation)
+        if _in(services, polled.retry_after_s) > until:
+            return polled
+        await services.clock.sleep(polled.retry_after_s)
+
+
+async def _end(run: Run, services: Services, done: Done) -> Run:
+    ended = run.model_copy(update={"phase": Phase.DONE, "wait": None, "resume": None, "due_at": None, "done": done})
+    ended = await _deliver(ended, services)
+    await services.ledger.unlock_vm(run.target.vm_id, run.run_id)
+    return ended
+
+
+async def _deliver(run: Run, services: Services) -> Run:
+    """Hands the summary to every sink that has not got it for this state of the run."""
+    if run.reported:
+        return run
+    key = f"{run.run_id}-delivered-{run.pass_number}-{run.phase.value}"
+    sent = await services.ledger.get_operation(key) or {}
+    deliveries = list(run.deliveries)
+    if services.sinks:
+        services.progress(Progress("notify", "posting the summary"))
+        report = await report_of(run, services)
+        for sink in services.sinks:
+            if sink.name in sent:
+                deliveries.append(Delivery.model_validate(sent[sink.name]))
+                continue
+            delivery = await sink.deliver(render.body(report, sink.renderer))
+            sent = {**sent, sink.name: delivery.model_dump(mode="json")}
+            await services.ledger.put_operation(key, sent)
+            deliveries.append(delivery)
+    return run.model_copy(update={"reported": True, "deliveries": deliveries})
+
+
+def _self_address(bundle: Bundle) -> str | None:
+    for resource in bundle.resources.values():
+        addresses = references.private_addresses(resource)
+        if addresses:
+            return addresses[0]
+    return None
+
+
+def _park(run: Run, wait: Wait, resume: Phase) -> Run:
+    return run.model_copy(update={"phase": Phase.WAIT, "wait": wait, "resume": resume, "due_at": wait.until})
+
+
+def _unpark(run: Run) -> Run:
+    return run.model_copy(update={"phase": run.resume or Phase.COLLECT, "wait": None, "resume": None, "due_at": None})
+
+
+def _in(services: Services, seconds: float) -> datetime:
+    return services.clock.now() + timedelta(seconds=seconds)

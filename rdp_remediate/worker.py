@@ -1,0 +1,219 @@
+"""What the triggers do: take a payload in, advance one run by one message, send what is due again, remove what has expired.
+
+`function_app` binds these to triggers and adds nothing. Claim first, then advance, then one write, then the message: a
+crash anywhere loses nothing and doubles nothing, and the one-minute timer resumes whatever fell between.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import uuid4
+
+from rdp_remediate.errors import UsageError
+from rdp_remediate.intake.alert import read_alert
+from rdp_remediate.intake.event_grid import read_event_grid
+from rdp_remediate.intake.ignored import Ignored
+from rdp_remediate.intake.manual import read_manual
+from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.bundle import Mode, Policy, Target
+from rdp_remediate.models.incident import Incident, Kind, run_id
+from rdp_remediate.models.run import Done, Phase, Run, RunMessage
+from rdp_remediate.ports import Clock, Ledger, Services
+from rdp_remediate.settings import Settings
+
+ADVANCE_S = 240
+"""How long one message works on a run; the function's own time-out is ten minutes."""
+
+CLAIM_S = ADVANCE_S + 120
+
+Door = Literal["alert", "event_grid", "manual"]
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a payload led to: runs to work on, and what was left alone with its reason."""
+
+    messages: list[RunMessage] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+
+
+async def receive(
+    door: Door,
+    body: bytes | str,
+    settings: Settings,
+    ledger: Ledger,
+    clock: Clock,
+    *,
+    request_id: str | None = None,
+    requested_by: str | None = None,
+) -> Received:
+    """Reads a payload and stores a run for every incident in it; calls no ARM.
+
+    Raises:
+        PayloadError: The payload is malformed, too large or hostile; nothing was stored.
+        StoreError: The store cannot be reached; the trigger's own retry brings the payload again.
+    """
+    own = frozenset(settings.own_principal_ids)
+    outcomes: Sequence[Incident | Ignored]
+    if door == "alert":
+        outcomes = read_alert(body, rdp_alert_rules=frozenset(settings.rdp_alert_rules), own_principal_ids=own)
+    elif door == "event_grid":
+        outcomes = read_event_grid(body, own_principal_ids=own)
+    else:
+        outcomes = read_manual(
+            body, request_id=request_id or uuid4().hex, received_at=clock.now(), requested_by=requested_by
+        )
+    received = Received(ignored=[one for one in outcomes if isinstance(one, Ignored)])
+    for incident in outcomes:
+        if isinstance(incident, Ignored):
+            continue
+        run = await ledger.create(new_run(incident, settings, clock))
+        received.runs.append(run)
+        received.messages.append(RunMessage(run_id=run.run_id, seq=run.seq))
+    return received
+
+
+def new_run(incident: Incident, settings: Settings, clock: Clock, vm_id: str | None = None) -> Run:
+    """The run that an incident starts; without a VM id it first resolves its clue."""
+    target_id = vm_id or incident.vm_id or ""
+    clue = incident.clue.value if incident.clue else ""
+    now = clock.now()
+    return Run(
+        run_id=run_id(target_id or clue, incident.event_id),
+        target=Target(
+            vm_id=target_id,
+            client_address=incident.client_address,
+            user=incident.user,
+            dialled_address=incident.dialled_address,
+            dialled_port=incident.dialled_port,
+        ),
+        incident=incident,
+        policy=Policy(),
+        mode=Mode(settings.max_mode),
+        tier=1 if incident.kind is Kind.HINT else 2,
+        created_at=now,
+        due_at=now,
+    )
+
+
+async def advance_one(message: RunMessage, open_services: Callable[[], Services]) -> list[RunMessage]:
+    """Works on one run for at most four minutes.
+
+    Args:
+        message: Which run, and which version of it the sender saw.
+        open_services: Gives the ports; called once the run is known to be there.
+
+    Returns:
+        The messages to send: the run itself when it can go on at once, or the runs that a clue led to.
+    """
+    from rdp_remediate.pipeline import advance  # noqa: PLC0415 - intake must not pay for it
+
+    services = open_services()
+    ledger, clock = services.ledger, services.clock
+    stored = await ledger.load(message.run_id)
+    if stored is None or stored.phase is Phase.DONE:
+        return []
+    if message.seq < stored.seq:
+        claimed = stored.claimed_until is not None and stored.claimed_until > clock.now()
+        return [] if claimed else [RunMessage(run_id=stored.run_id, seq=stored.seq)] if _due(stored, clock) else []
+    run = await ledger.claim(message.run_id, clock.now() + timedelta(seconds=CLAIM_S))
+    if run is None:
+        return []
+    if not run.target.vm_id:
+        return await _spread(run, services)
+    moved = await advance(run, services, clock.now() + timedelta(seconds=ADVANCE_S))
+    saved = await ledger.save(moved)
+    if saved.phase is Phase.DONE or not _due(saved, clock):
+        return []
+    return [RunMessage(run_id=saved.run_id, seq=saved.seq)]
+
+
+def _due(run: Run, clock: Clock) -> bool:
+    return run.due_at is None or run.due_at <= clock.now()
+
+
+async def _spread(run: Run, services: Services) -> list[RunMessage]:
+    """Turns a run that only has a clue into one run for each VM behind it."""
+    from rdp_remediate.resolution import resolve  # noqa: PLC0415 - intake must not pay for it
+
+    if run.incident.clue is None:
+        raise UsageError(f"run {run.run_id} names neither a VM nor a clue")
+    found = await resolve(run.incident.clue, services.reads, services.subscriptions)
+    messages = []
+    for vm_id in found.vm_ids:
+        started = await services.ledger.create(new_run(run.incident, services.settings, services.clock, vm_id))
+        messages.append(RunMessage(run_id=started.run_id, seq=started.seq))
+    reason = f"led to {', '.join(found.vm_ids)}" if found.vm_ids else found.problem or "no VM stands behind it"
+    kind: Literal["judged", "not_applicable"] = "judged" if found.vm_ids else "not_applicable"
+    ended = run.model_copy(update={"phase": Phase.DONE, "due_at": None, "done": Done(kind=kind, reason=reason)})
+    await services.ledger.save(ended)
+    return messages
+
+
+async def sweep(ledger: Ledger, clock: Clock) -> list[RunMessage]:
+    """The runs that are due and that nobody works on: their messages are sent again."""
+    return [RunMessage(run_id=run.run_id, seq=run.seq) async for run in ledger.due(clock.now())]
+
+
+async def expire(services: Services) -> list[str]:
+    """Removes the NSG rules whose time is over and that are still exactly ours; says what became of each."""
+    from rdp_remediate.execution import undo_rule  # noqa: PLC0415 - intake must not pay for it
+
+    said = []
+    async for entry in services.ledger.expired(services.clock.now()):
+        name = str(entry.step.target.get("name"))
+        if await services.ledger.killed():
+            said.append(f"{name}: left in place, the kill switch is on")
+            continue
+        removed = await undo_rule(services, entry)
+        if removed:
+            await services.ledger.forget_opening(entry)
+        said.append(f"{name}: {'removed' if removed else 'left in place, see the journal'}")
+    return said
+
+
+async def approve(ledger: Ledger, clock: Clock, run_id_: str, step_id: str, person: str) -> RunMessage:
+    """Notes a person's approval of a waiting step and wakes the run.
+
+    Raises:
+        UsageError: There is no such run, it does not wait, or the step is not among those that wait.
+    """
+    run = await ledger.load(run_id_)
+    if run is None:
+        raise UsageError(f"There is no run {run_id_}; rdp-remediate history lists them.")
+    if run.wait is None or run.wait.kind != "approval":
+        raise UsageError(f"Run {run_id_} does not wait for anybody; it is in phase {run.phase.value}.")
+    if step_id not in run.wait.step_ids:
+        raise UsageError(f"Step {step_id} does not wait in run {run_id_}; waiting are: {', '.join(run.wait.step_ids)}.")
+    claimed = await ledger.claim(run_id_, clock.now() + timedelta(seconds=30))
+    if claimed is None:
+        raise UsageError(f"Run {run_id_} is being worked on right now; try again in a minute.")
+    approved = {**claimed.approved, step_id: person}
+    saved = await ledger.save(claimed.model_copy(update={"approved": approved, "due_at": clock.now()}))
+    return RunMessage(run_id=saved.run_id, seq=saved.seq)
+
+
+async def status(open_services: Callable[[], Services], run_id_: str) -> JsonObject | None:
+    """How a run stands, with its report once there is one; None for an unknown run."""
+    from rdp_remediate.pipeline import report_of  # noqa: PLC0415 - intake must not pay for it
+
+    services = open_services()
+    run = await services.ledger.load(run_id_)
+    if run is None:
+        return None
+    shown: dict[str, Any] = {
+        "schema": "rdp-remediate/status/1",
+        "run_id": run.run_id,
+        "vm_id": run.target.vm_id,
+        "phase": run.phase.value,
+        "pass": run.pass_number,
+        "waits_for": run.wait.kind if run.wait else None,
+        "done": run.done.model_dump(mode="json") if run.done else None,
+        "report": None,
+    }
+    if run.bundles and (run.phase is Phase.DONE or (run.wait is not None and run.wait.kind == "approval")):
+        report = await report_of(run, services)
+        shown["report"] = report.model_dump(mode="json", by_alias=True)
+    return shown

@@ -3,15 +3,16 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from rdp_remediate import ports
 from rdp_remediate.models.run import Phase, Run, RunMessage
-from rdp_remediate.ports import Clock, Ledger, Records
+from rdp_remediate.ports import Clock, Records
 from rdp_remediate.store.brake_rows import BrakeRows
 from rdp_remediate.store.journal_rows import JournalRows
 from rdp_remediate.store.run_rows import RunRows, is_claimed
 
 
-class RecordsLedger(RunRows, JournalRows, BrakeRows, Ledger):
-    """`Ledger` over `Records`; safe over several processes, each step of it idempotent."""
+class Ledger(RunRows, JournalRows, BrakeRows, ports.Ledger):
+    """`ports.Ledger` over `Records`; safe over several processes, each step of it idempotent."""
 
     def __init__(
         self,

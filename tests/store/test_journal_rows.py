@@ -7,7 +7,7 @@ import pytest
 from rdp_remediate.errors import StoreError
 from rdp_remediate.models.bundle import Bundle, Policy, Target
 from rdp_remediate.models.plan import JournalEntry, Outcome
-from rdp_remediate.store.ledger import RecordsLedger
+from rdp_remediate.store.ledger import Ledger
 from tests.store.builders import START, VM, hours, make_entry, make_rule_step
 from tests.store.memory import CrashError, FakeClock, MemoryRecords
 
@@ -23,36 +23,36 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def ledger(records: MemoryRecords, clock: FakeClock) -> RecordsLedger:
-    return RecordsLedger(records, clock)
+def ledger(records: MemoryRecords, clock: FakeClock) -> Ledger:
+    return Ledger(records, clock)
 
 
-async def expired(ledger: RecordsLedger, clock: FakeClock) -> list[JournalEntry]:
+async def expired(ledger: Ledger, clock: FakeClock) -> list[JournalEntry]:
     return [entry async for entry in ledger.expired(clock.now())]
 
 
 class TestJournal:
-    async def test_rows_are_numbered_and_come_back_in_order(self, ledger: RecordsLedger) -> None:
+    async def test_rows_are_numbered_and_come_back_in_order(self, ledger: Ledger) -> None:
         appended = [await ledger.append(make_entry()) for _ in range(12)]
         await ledger.append(make_entry(run="run-10"))
         assert [entry.number for entry in appended] == list(range(1, 13))
         assert await ledger.journal("run-1") == appended
         assert await ledger.journal("run-") == []
 
-    async def test_row_is_completed_in_its_place(self, ledger: RecordsLedger) -> None:
+    async def test_row_is_completed_in_its_place(self, ledger: Ledger) -> None:
         first, second = await ledger.append(make_entry()), await ledger.append(make_entry())
         ended = first.model_copy(update={"outcome": Outcome.APPLIED, "after": 0, "ended_at": START})
         for _ in range(2):
             await ledger.complete(ended)
         assert await ledger.journal("run-1") == [ended, second]
 
-    async def test_nothing_is_completed_without_its_row(self, ledger: RecordsLedger) -> None:
+    async def test_nothing_is_completed_without_its_row(self, ledger: Ledger) -> None:
         with pytest.raises(StoreError, match="no journal row"):
             await ledger.complete(make_entry(number=7))
 
     async def test_row_is_there_before_anything_else_or_the_call_is_not_made(self, records: MemoryRecords) -> None:
         for step in range(1, 12):
-            ledger = RecordsLedger(records, FakeClock())
+            ledger = Ledger(records, FakeClock())
             records.steps, records.crash_at = 0, step
             returned = True
             try:
@@ -65,7 +65,7 @@ class TestJournal:
 
 
 class TestRules:
-    async def test_rule_is_counted_once_an_opening(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_rule_is_counted_once_an_opening(self, ledger: Ledger, clock: FakeClock) -> None:
         entry = await ledger.append(make_entry(make_rule_step("Open-RDP")))
         assert await ledger.openings("Open-RDP") == 0, "intended is not opened"
         for _ in range(2):
@@ -78,9 +78,7 @@ class TestRules:
         clock.pass_by(timedelta(days=7, seconds=1).total_seconds())
         assert await ledger.openings("Open-RDP") == 0
 
-    async def test_rule_whose_write_was_never_answered_still_expires(
-        self, ledger: RecordsLedger, clock: FakeClock
-    ) -> None:
+    async def test_rule_whose_write_was_never_answered_still_expires(self, ledger: Ledger, clock: FakeClock) -> None:
         entry = await ledger.append(make_entry(make_rule_step()))
         assert await expired(ledger, clock) == []
         clock.pass_by(hours(8).total_seconds())
@@ -95,7 +93,7 @@ class TestRules:
         ],
     )
     async def test_expiry_is_the_stated_one(
-        self, description: str, row_expiry: datetime | None, expected: str, ledger: RecordsLedger, clock: FakeClock
+        self, description: str, row_expiry: datetime | None, expected: str, ledger: Ledger, clock: FakeClock
     ) -> None:
         step = make_rule_step(description=description)
         await ledger.append(make_entry(step, expires_at=row_expiry))
@@ -104,7 +102,7 @@ class TestRules:
         clock.pass_by(1)
         assert len(await expired(ledger, clock)) == 1
 
-    async def test_removed_and_undone_rules_are_not_listed_again(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_removed_and_undone_rules_are_not_listed_again(self, ledger: Ledger, clock: FakeClock) -> None:
         first = await ledger.append(make_entry(make_rule_step("a")))
         await ledger.append(make_entry(make_rule_step("b")))
         await ledger.complete(first.model_copy(update={"outcome": Outcome.UNDONE}))
@@ -115,9 +113,7 @@ class TestRules:
         assert await expired(ledger, clock) == []
         await ledger.forget_opening(make_entry(make_rule_step("unknown")))
 
-    async def test_old_rows_are_cleared_away(
-        self, ledger: RecordsLedger, records: MemoryRecords, clock: FakeClock
-    ) -> None:
+    async def test_old_rows_are_cleared_away(self, ledger: Ledger, records: MemoryRecords, clock: FakeClock) -> None:
         entry = await ledger.append(make_entry(make_rule_step()))
         await ledger.complete(entry.model_copy(update={"outcome": Outcome.UNDONE}))
         clock.pass_by(timedelta(days=31).total_seconds())
@@ -125,7 +121,7 @@ class TestRules:
         assert [record async for record in records.scan("rules")] == []
         assert len(await ledger.journal("run-1")) == 1, "the journal is never cleared"
 
-    async def test_steps_that_open_nothing_are_no_rules(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_steps_that_open_nothing_are_no_rules(self, ledger: Ledger, clock: FakeClock) -> None:
         entry = await ledger.append(make_entry())
         await ledger.opened(entry)
         await ledger.append(make_entry(make_rule_step(), outcome=Outcome.NOT_STARTED))
@@ -134,7 +130,7 @@ class TestRules:
 
 
 class TestBlobs:
-    async def test_bundle_of_a_repeated_pass_replaces_its_own(self, ledger: RecordsLedger) -> None:
+    async def test_bundle_of_a_repeated_pass_replaces_its_own(self, ledger: Ledger) -> None:
         def bundle(text: str) -> Bundle:
             resources = {VM.lower(): {"text": text, "null": None}}
             return Bundle(target=Target(vm_id=VM), policy=Policy(), collected_at=START, resources=resources)
@@ -144,13 +140,11 @@ class TestBlobs:
         assert await ledger.put_bundle("run-1", 2, bundle("c")) != first
         assert await ledger.get_bundle(first) == bundle("b")
 
-    async def test_answer_comes_back(self, ledger: RecordsLedger) -> None:
+    async def test_answer_comes_back(self, ledger: Ledger) -> None:
         reference = await ledger.put_answer("run-1", 1, {"schema": "rdp-remediate/guest/1", "n": None})
         assert await ledger.get_answer(reference) == {"schema": "rdp-remediate/guest/1", "n": None}
 
-    async def test_what_is_gone_or_damaged_is_a_clear_error(
-        self, ledger: RecordsLedger, records: MemoryRecords
-    ) -> None:
+    async def test_what_is_gone_or_damaged_is_a_clear_error(self, ledger: Ledger, records: MemoryRecords) -> None:
         with pytest.raises(StoreError, match="not in the store any more"):
             await ledger.get_bundle("bundles/x/1.json")
         for body in (b"{", b"[]", b"\xff"):
@@ -160,7 +154,7 @@ class TestBlobs:
             with pytest.raises(StoreError):
                 await ledger.get_answer("damaged")
 
-    async def test_operation_is_rewritten_and_forgotten(self, ledger: RecordsLedger) -> None:
+    async def test_operation_is_rewritten_and_forgotten(self, ledger: Ledger) -> None:
         assert await ledger.get_operation("o") is None
         await ledger.put_operation("o", {"url": "1"})
         await ledger.put_operation("o", {"url": "2"})

@@ -14,7 +14,7 @@ from rdp_remediate.models.incident import Kind
 from rdp_remediate.models.plan import Plan
 from rdp_remediate.models.run import Done, Phase, Run, RunMessage, Wait
 from rdp_remediate.ports import Records
-from rdp_remediate.store.ledger import MessageAction, RecordsLedger, message_action
+from rdp_remediate.store.ledger import Ledger, MessageAction, message_action
 from rdp_remediate.store.sqlite import SqliteRecords
 from tests.store.builders import VM, make_run, make_step
 from tests.store.memory import CrashError, FakeClock, MemoryRecords
@@ -35,17 +35,17 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def ledger(records: Records, clock: FakeClock) -> RecordsLedger:
-    return RecordsLedger(records, clock)
+def ledger(records: Records, clock: FakeClock) -> Ledger:
+    return Ledger(records, clock)
 
 
-async def claimed(ledger: RecordsLedger, run: Run, clock: FakeClock) -> Run:
+async def claimed(ledger: Ledger, run: Run, clock: FakeClock) -> Run:
     taken = await ledger.claim(run.run_id, clock.now() + 5 * MINUTE)
     assert taken is not None
     return taken
 
 
-async def due(ledger: RecordsLedger, clock: FakeClock) -> list[Run]:
+async def due(ledger: Ledger, clock: FakeClock) -> list[Run]:
     return [run async for run in ledger.due(clock.now())]
 
 
@@ -54,21 +54,19 @@ def done(run: Run) -> Run:
 
 
 class TestCreate:
-    async def test_run_comes_back_as_it_was(self, ledger: RecordsLedger) -> None:
+    async def test_run_comes_back_as_it_was(self, ledger: Ledger) -> None:
         run = make_run()
         assert await ledger.create(run) == run
         assert await ledger.load(run.run_id) == run
         assert await ledger.load("unknown") is None
 
-    async def test_same_event_twice_is_one_run_even_when_it_is_done(
-        self, ledger: RecordsLedger, clock: FakeClock
-    ) -> None:
+    async def test_same_event_twice_is_one_run_even_when_it_is_done(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         assert await ledger.create(make_run()) == run
         finished = await ledger.save(done(await claimed(ledger, run, clock)))
         assert await ledger.create(make_run()) == finished
 
-    async def test_another_event_joins_the_open_run_of_the_vm(self, ledger: RecordsLedger) -> None:
+    async def test_another_event_joins_the_open_run_of_the_vm(self, ledger: Ledger) -> None:
         run = await ledger.create(make_run("event-1"))
         for _ in range(2):
             joined = await ledger.create(make_run("event-2", vm_id=VM.upper()))
@@ -76,7 +74,7 @@ class TestCreate:
             assert joined.joined == ["event-2"]
         assert await ledger.load(make_run("event-2").run_id) is None
 
-    async def test_question_does_not_vanish_in_the_run_of_a_hint(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_question_does_not_vanish_in_the_run_of_a_hint(self, ledger: Ledger, clock: FakeClock) -> None:
         hint = await ledger.create(make_run("hint-1", kind=Kind.HINT))
         asked = await ledger.create(make_run("alert-1"))
         assert asked.run_id == make_run("alert-1").run_id
@@ -88,20 +86,18 @@ class TestCreate:
         await ledger.save(done(await claimed(ledger, hint, clock)))
         assert await due(ledger, clock) == []
 
-    async def test_runs_that_only_have_a_clue_do_not_join(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_runs_that_only_have_a_clue_do_not_join(self, ledger: Ledger, clock: FakeClock) -> None:
         first, second = await ledger.create(make_run("a", vm_id="")), await ledger.create(make_run("b", vm_id=""))
         assert first.run_id != second.run_id
         await ledger.save(done(await claimed(ledger, first, clock)))
         assert [run.run_id for run in await due(ledger, clock)] == [second.run_id]
 
-    async def test_another_vm_has_its_own_run(self, ledger: RecordsLedger) -> None:
+    async def test_another_vm_has_its_own_run(self, ledger: Ledger) -> None:
         first = await ledger.create(make_run())
         second = await ledger.create(make_run(vm_id=f"{VM}0"))
         assert first.run_id != second.run_id
 
-    async def test_after_a_finished_run_a_new_event_opens_a_new_one(
-        self, ledger: RecordsLedger, clock: FakeClock
-    ) -> None:
+    async def test_after_a_finished_run_a_new_event_opens_a_new_one(self, ledger: Ledger, clock: FakeClock) -> None:
         first = await ledger.create(make_run("event-1"))
         await ledger.save(done(await claimed(ledger, first, clock)))
         second = await ledger.create(make_run("event-2"))
@@ -110,22 +106,20 @@ class TestCreate:
 
 
 class TestClaim:
-    async def test_a_live_claim_keeps_others_out_until_it_expires(
-        self, ledger: RecordsLedger, clock: FakeClock
-    ) -> None:
+    async def test_a_live_claim_keeps_others_out_until_it_expires(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         await claimed(ledger, run, clock)
         assert await ledger.claim(run.run_id, clock.now() + 9 * MINUTE) is None
         clock.pass_by(301)
         assert await ledger.claim(run.run_id, clock.now() + MINUTE) is not None
 
-    async def test_done_and_unknown_runs_cannot_be_claimed(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_done_and_unknown_runs_cannot_be_claimed(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         await ledger.save(done(await claimed(ledger, run, clock)))
         assert await ledger.claim(run.run_id, clock.now() + MINUTE) is None
         assert await ledger.claim("unknown", clock.now() + MINUTE) is None
 
-    async def test_save_counts_up_and_frees_the_claim(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_save_counts_up_and_frees_the_claim(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         mine = await claimed(ledger, run, clock)
         saved = await ledger.save(mine.model_copy(update={"phase": Phase.JUDGE}))
@@ -133,7 +127,7 @@ class TestClaim:
         assert await ledger.load(run.run_id) == saved
         assert await ledger.claim(run.run_id, clock.now() + MINUTE) is not None
 
-    async def test_worker_whose_claim_was_taken_over_cannot_save(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_worker_whose_claim_was_taken_over_cannot_save(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         slow = await claimed(ledger, run, clock)
         clock.pass_by(301)
@@ -147,14 +141,14 @@ class TestClaim:
             await ledger.save(slow)
         assert await ledger.load(run.run_id) == saved
 
-    async def test_nobody_saves_without_a_claim(self, ledger: RecordsLedger) -> None:
+    async def test_nobody_saves_without_a_claim(self, ledger: Ledger) -> None:
         run = await ledger.create(make_run())
         with pytest.raises(RecordChangedError):
             await ledger.save(run)
         with pytest.raises(RecordChangedError):
             await ledger.save(make_run("never created"))
 
-    async def test_late_save_is_fine_while_nobody_else_came(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_late_save_is_fine_while_nobody_else_came(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         slow = await claimed(ledger, run, clock)
         clock.pass_by(301)
@@ -166,7 +160,7 @@ class TestApproval:
         wait = Wait(kind="approval", step_ids=["step-registry"], until=run.created_at + timedelta(days=3))
         return run.model_copy(update={"phase": Phase.WAIT, "wait": wait, "due_at": wait.until})
 
-    async def test_yes_of_a_person_makes_the_run_due(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_yes_of_a_person_makes_the_run_due(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         await ledger.save(self.waiting(await claimed(ledger, run, clock)))
         assert await due(ledger, clock) == []
@@ -175,9 +169,7 @@ class TestApproval:
             assert agreed.approved == {"step-registry": "ops@example.org"}
         assert [one.run_id for one in await due(ledger, clock)] == [run.run_id]
 
-    async def test_yes_and_event_that_arrive_during_a_claim_are_kept(
-        self, ledger: RecordsLedger, clock: FakeClock
-    ) -> None:
+    async def test_yes_and_event_that_arrive_during_a_claim_are_kept(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         await ledger.save(self.waiting(await claimed(ledger, run, clock)))
         mine = await claimed(ledger, run, clock)
@@ -187,9 +179,7 @@ class TestApproval:
         assert (saved.approved, saved.joined, saved.due_at) == ({"step-registry": "ops"}, ["event-2"], clock.now())
 
     @pytest.mark.parametrize("state", ["unknown", "not waiting", "other step", "done"])
-    async def test_yes_to_what_does_not_wait_is_refused(
-        self, state: str, ledger: RecordsLedger, clock: FakeClock
-    ) -> None:
+    async def test_yes_to_what_does_not_wait_is_refused(self, state: str, ledger: Ledger, clock: FakeClock) -> None:
         run = make_run() if state == "unknown" else await ledger.create(make_run())
         if state == "done":
             await ledger.save(done(await claimed(ledger, run, clock)))
@@ -202,7 +192,7 @@ class TestApproval:
 
 
 class TestDue:
-    async def test_open_unclaimed_runs_past_their_time(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_open_unclaimed_runs_past_their_time(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         assert [one.run_id for one in await due(ledger, clock)] == [run.run_id]
         mine = await claimed(ledger, run, clock)
@@ -212,15 +202,13 @@ class TestDue:
         clock.pass_by(60)
         assert [one.seq for one in await due(ledger, clock)] == [1]
 
-    async def test_run_whose_worker_died_is_due_when_its_claim_ends(
-        self, ledger: RecordsLedger, clock: FakeClock
-    ) -> None:
+    async def test_run_whose_worker_died_is_due_when_its_claim_ends(self, ledger: Ledger, clock: FakeClock) -> None:
         run = await ledger.create(make_run())
         await claimed(ledger, run, clock)
         clock.pass_by(301)
         assert [one.run_id for one in await due(ledger, clock)] == [run.run_id]
 
-    async def test_runs_are_listed_newest_first(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_runs_are_listed_newest_first(self, ledger: Ledger, clock: FakeClock) -> None:
         ids: list[str] = []
         for number in range(4):
             created_at = clock.now() + number * MINUTE
@@ -231,7 +219,7 @@ class TestDue:
 
 
 class TestLock:
-    async def test_one_run_holds_a_vm(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_one_run_holds_a_vm(self, ledger: Ledger, clock: FakeClock) -> None:
         first = await ledger.create(make_run("event-1"))
         assert await ledger.lock_vm(VM, first.run_id)
         assert await ledger.lock_vm(VM.upper(), first.run_id)
@@ -241,7 +229,7 @@ class TestLock:
         await ledger.unlock_vm(VM, first.run_id)
         assert await ledger.lock_vm(VM, "other")
 
-    async def test_lock_of_a_finished_or_vanished_run_is_free(self, ledger: RecordsLedger, clock: FakeClock) -> None:
+    async def test_lock_of_a_finished_or_vanished_run_is_free(self, ledger: Ledger, clock: FakeClock) -> None:
         first = await ledger.create(make_run("event-1"))
         await ledger.lock_vm(VM, first.run_id)
         await ledger.save(done(await claimed(ledger, first, clock)))
@@ -277,7 +265,7 @@ class TestInterleavings:
     @pytest.mark.parametrize("seed", range(30))
     async def test_one_of_many_workers_wins_a_claim(self, seed: int) -> None:
         clock = FakeClock()
-        ledger = RecordsLedger(MemoryRecords(seed), clock)
+        ledger = Ledger(MemoryRecords(seed), clock)
         run = await ledger.create(make_run())
         until = clock.now() + MINUTE  # the very same instant for all: it is not what tells them apart
         takes = await asyncio.gather(*(ledger.claim(run.run_id, until) for _ in range(5)))
@@ -285,7 +273,7 @@ class TestInterleavings:
 
     @pytest.mark.parametrize("seed", range(30))
     async def test_events_at_once_open_one_run_and_none_is_lost(self, seed: int) -> None:
-        ledger = RecordsLedger(MemoryRecords(seed), FakeClock())
+        ledger = Ledger(MemoryRecords(seed), FakeClock())
         events = [f"event-{number % 4}" for number in range(8)]
         runs = await asyncio.gather(*(ledger.create(make_run(event)) for event in events))
         assert len({run.run_id for run in runs}) == 1
@@ -297,7 +285,7 @@ class TestInterleavings:
     @pytest.mark.parametrize("seed", range(20))
     async def test_event_beside_the_end_of_a_run_is_joined_or_opens_its_own(self, seed: int) -> None:
         clock = FakeClock()
-        ledger = RecordsLedger(MemoryRecords(seed), clock)
+        ledger = Ledger(MemoryRecords(seed), clock)
         first = await ledger.create(make_run("event-1"))
         mine = await ledger.claim(first.run_id, clock.now() + MINUTE)
         assert mine is not None
@@ -309,7 +297,7 @@ class TestInterleavings:
 
     @pytest.mark.parametrize("seed", range(20))
     async def test_one_of_many_runs_gets_the_vm(self, seed: int) -> None:
-        ledger = RecordsLedger(MemoryRecords(seed), FakeClock())
+        ledger = Ledger(MemoryRecords(seed), FakeClock())
         ids = [(await ledger.create(make_run("e", vm_id=f"{VM}{n}"))).run_id for n in range(4)]
         got = await asyncio.gather(*(ledger.lock_vm(VM, run_id) for run_id in ids))
         assert sum(got) == 1
@@ -317,7 +305,7 @@ class TestInterleavings:
     @pytest.mark.parametrize("seed", range(10))
     async def test_every_approval_of_many_is_kept(self, seed: int) -> None:
         clock = FakeClock()
-        ledger = RecordsLedger(MemoryRecords(seed), clock)
+        ledger = Ledger(MemoryRecords(seed), clock)
         steps = [f"step-{number}" for number in range(5)]
         wait = Wait(kind="approval", step_ids=steps)
         run = await ledger.create(make_run(phase=Phase.WAIT, wait=wait))
@@ -336,7 +324,7 @@ class TestCrashes:
         crashed = 0
         for step in range(1, 30):
             records, clock = MemoryRecords(), FakeClock()
-            ledger = RecordsLedger(records, clock)
+            ledger = Ledger(records, clock)
             records.crash_at = step
             try:
                 await ledger.create(make_run("event-1"))
@@ -355,7 +343,7 @@ class TestCrashes:
         outcomes = set()
         for step in range(1, 30):
             records, clock = MemoryRecords(), FakeClock()
-            ledger = RecordsLedger(records, clock)
+            ledger = Ledger(records, clock)
             run = await ledger.create(make_run("event-1"))
             mine = await ledger.claim(run.run_id, clock.now() + MINUTE)
             assert mine is not None
@@ -376,12 +364,12 @@ class TestCrashes:
         assert outcomes == {Phase.DONE, Phase.COLLECT}
 
 
-async def test_damaged_run_is_a_clear_error(records: Records, ledger: RecordsLedger) -> None:
+async def test_damaged_run_is_a_clear_error(records: Records, ledger: Ledger) -> None:
     await records.insert("runs", "r", {"schema": "rdp-remediate/run/1"})
     with pytest.raises(StoreError, match="stored run r cannot be read"):
         await ledger.load("r")
 
 
-async def test_plan_of_a_run_survives_the_store(ledger: RecordsLedger, clock: FakeClock) -> None:
+async def test_plan_of_a_run_survives_the_store(ledger: Ledger, clock: FakeClock) -> None:
     run = await ledger.create(make_run(plan=Plan(steps=[make_step()])))
     assert await ledger.load(run.run_id) == run

@@ -8,7 +8,7 @@ from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient
 
 from rdp_remediate.errors import StoreError
-from rdp_remediate.store.ledger import RecordsLedger
+from rdp_remediate.store.ledger import Ledger
 from rdp_remediate.store.tables import CONTAINER, TABLE, TablesRecords
 from tests.azurite import Azurite
 from tests.store.builders import VM, hours, make_entry, make_rule_step, make_run
@@ -71,7 +71,7 @@ async def test_unreachable_account_is_a_clear_error_without_its_key() -> None:
 
 async def test_ledger_works_over_a_storage_account(records: TablesRecords) -> None:
     clock = FakeClock()
-    ledger = RecordsLedger(records, clock)
+    ledger = Ledger(records, clock)
     events = [f"event-{number}" for number in range(4)]
     runs = await asyncio.gather(*(ledger.create(make_run(event)) for event in events))
     assert len({run.run_id for run in runs}) == 1

@@ -1,0 +1,1 @@
+"""Named Log Analytics queries and the rows that they give."""

@@ -12,10 +12,15 @@ from rdp_remediate.lab import (
     arm_compute,
     arm_effective,
     arm_login,
+    arm_monitor,
     arm_network,
     arm_nsg,
     arm_operations,
+    arm_queries,
+    arm_resources,
     arm_run_command,
+    arm_security,
+    arm_watcher,
     tokens,
 )
 from rdp_remediate.lab.arm_http import NOTHING, ArmError, Call, Context, Reply, Route
@@ -23,8 +28,20 @@ from rdp_remediate.lab.rbac import Principal, allowed, grants, locking_scopes
 from rdp_remediate.lab.request_log import Failures, FailureSwitch, LoggedRequest, RequestLog
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-_AREAS = (arm_login, arm_operations, arm_compute, arm_run_command, arm_nsg, arm_effective, arm_network)
-# a POST that reads: a ReadOnly lock refuses it all the same, as in Azure
+_AREAS = (
+    arm_login,
+    arm_operations,
+    arm_monitor,
+    arm_compute,
+    arm_run_command,
+    arm_nsg,
+    arm_effective,
+    arm_watcher,
+    arm_network,
+    arm_security,
+    arm_queries,
+    arm_resources,
+)
 _NO_VERSION_NEEDED = re.compile(
     r"^/(v1/workspaces/|bootdiagnostics/|[^/]+/(v2\.0/)?\.well-known/|[^/]+/oauth2/)", re.IGNORECASE
 )
@@ -86,9 +103,6 @@ class ArmApp:
 
     async def _answer(self, request: web.Request, body: bytes) -> Reply:
         try:
-            seconds = self.context.latency.seconds("read")
-            if seconds:
-                await asyncio.sleep(seconds)
             return await self._dispatch(request, body)
         except ArmError as error:
             return Reply(error.status, error.body, error.headers)
@@ -119,6 +133,10 @@ class ArmApp:
                 "The api-version query parameter (?api-version=) is required for all requests.",
             )
         route, params = self._find(request.method, path)
+        seconds = self.context.latency.seconds(route.kind)
+        if seconds:
+            await asyncio.sleep(seconds)
+        await self.context.world.expire()
         principal = self._principal(request, route)
         self._authorise(request.method, path, params, route, principal)
         correlation = request.headers.get("x-ms-correlation-request-id") or str(uuid4())
@@ -149,7 +167,7 @@ class ArmApp:
             )  # fmt: skip
         if route.action is None:
             return
-        scope = route.scope(path)
+        scope = route.scope(path) if path.lower().startswith("/subscriptions/") else world.names.subscription_id
         denied = grants(route.action, world.denied_actions)
         if denied or not allowed(world.assignments, principal.object_id, route.action, scope):
             raise _unauthorised(route.action, scope, principal)

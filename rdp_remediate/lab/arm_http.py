@@ -57,7 +57,7 @@ class Context:
     latency: Latency
     operations: "Operations"
     guest_certificates: Callable[[dict[str, Any]], dict[str, Any]]
-    """Gives certificates of guest state a genuine counterpart (see certificates.py)."""
+    """Gives the listener's certificate in guest state a genuine counterpart."""
     busy: set[str] = field(default_factory=set)
     """Lower-case ids of VMs on which a command runs right now."""
 

@@ -4,6 +4,7 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
+from rdp_remediate.errors import RdpRemediateError
 from rdp_remediate.lab.arm_compute import VM, existing_vm
 from rdp_remediate.lab.arm_http import NOTHING, ArmError, Call, Reply, Route, not_found
 from rdp_remediate.lab.guest_runtime import ScriptResult
@@ -62,6 +63,8 @@ async def _execute(call: Call, vm_id: str, script: str, parameters: dict[str, st
             "VMExtensionProvisioningTimeout",
             f"Provisioning of VM extension RunCommandWindows has timed out on VM '{vm['name']}'.",
         ) from error
+    except RdpRemediateError as error:
+        raise OperationError("VMExtensionProvisioningError", str(error)) from error
     world.guests[key] = call.context.guest_certificates(result.state)
     await world.changed()
     return result

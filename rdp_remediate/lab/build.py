@@ -78,6 +78,8 @@ def build_world(scenario: Scenario, runtime: GuestRuntime, names: Names | None =
     view = healthy.ready_instance_view(vm, caption, str(guest["os"]["version"]), format_moment(then))
     world = World(names=names, scenario=scenario, resources=base, instance_views={}, guests={})
     world.instance_views[world.vm_id.lower()] = view
+    for scope in _scopes(names):
+        world.add(scope)
     _apply_arm(world, scenario, fill, view)
     world.resources = shift(world.resources, delta)
     world.instance_views = shift(world.instance_views, delta)
@@ -89,6 +91,30 @@ def build_world(scenario: Scenario, runtime: GuestRuntime, names: Names | None =
     world.guest_readable = scenario.guest_readable
     world.service_tags.update({k: v for k, v in SERVICE_TAGS.items() if k not in world.service_tags})
     return world
+
+
+def _scopes(names: Names) -> list[Resource]:
+    """The subscription and its groups, which have tags as resources have."""
+    groups = {names.resource_group, "NetworkWatcherRG"}
+    return [
+        {
+            "id": names.subscription_id,
+            "name": names.subscription,
+            "type": "Microsoft.Resources/subscriptions",
+            "tags": {},
+        },
+        *(
+            {
+                "id": f"{names.subscription_id}/resourceGroups/{group}",
+                "name": group,
+                "type": "Microsoft.Resources/resourceGroups",
+                "location": names.location,
+                "tags": {},
+                "properties": {"provisioningState": "Succeeded"},
+            }
+            for group in sorted(groups)
+        ),
+    ]
 
 
 def _shift_guest(guest: dict[str, Any], delta: timedelta) -> dict[str, Any]:
@@ -123,6 +149,8 @@ def _apply_arm(world: World, scenario: Scenario, fill: dict[str, str], view: Res
         world.add(resource)
         if inside is not None:
             world.instance_views[str(resource["id"]).lower()] = inside
+    if scenario.policy is not None and scenario.policy.tags:
+        documents["vm"]["tags"] = {**documents["vm"].get("tags", {}), **scenario.policy.tags}
     _complete(world)
 
 

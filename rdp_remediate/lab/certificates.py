@@ -1,24 +1,15 @@
-"""Genuine certificates made at lab start: the lab's CA, its server's, and those that guests present for RDP."""
+"""Genuine certificates made at lab start: the lab's authority and the certificate of its https endpoint."""
 
 import os
-from base64 import b64encode
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from rdp_remediate.lab.guest_runtime import CertificateFiles
-from rdp_remediate.lab.time_shift import format_moment, parse_moment
-
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-_STORES = ("LocalMachine\\Remote Desktop", "LocalMachine\\My")
 
 
 def _write(path: Path, data: bytes, *, private: bool = False) -> Path:
@@ -28,7 +19,7 @@ def _write(path: Path, data: bytes, *, private: bool = False) -> Path:
     return path
 
 
-def _pem(key: Key) -> bytes:
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -36,12 +27,6 @@ def _pem(key: Key) -> bytes:
 
 def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common[:64])])
-
-
-@cache
-def _guest_key() -> rsa.RSAPrivateKey:
-    """One key for all guests of a process: making one takes longer than starting a lab."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class LabAuthority:
@@ -103,92 +88,3 @@ def concatenated_bundle(folder: Path, ca_file: Path, others: Iterable[Path]) -> 
     """Writes the lab's CA after existing bundles, so that other hosts stay verifiable; returns the file."""
     parts = [p.read_bytes().rstrip() + b"\n" for p in others if p.is_file()]
     return _write(folder / "bundle.pem", b"".join([*parts, ca_file.read_bytes()]))
-
-
-class GuestCertificates:
-    """Gives every certificate with a private key in guest state a genuine counterpart.
-
-    A thumbprint is a hash, so state cannot name it before the certificate is made: the thumbprint of the genuine one
-    takes the place of the written one wherever it stands in the state, in the registry's binary binding too.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._files: dict[str, CertificateFiles] = {}
-
-    def files(self, thumbprint: str) -> CertificateFiles:
-        """Returns the genuine certificate of a thumbprint.
-
-        Raises:
-            KeyError: no state that was adopted holds it.
-        """
-        return self._files[thumbprint.upper()]
-
-    def adopt(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Returns the state with the thumbprints of genuine certificates; certificates made before stay."""
-        replaced: dict[str, str] = {}
-        for store in _STORES:
-            for entry in state.get("certificates", {}).get(store) or []:
-                old = str(entry.get("thumbprint", "")).upper()
-                if not entry.get("has_private_key", True) or old in self._files or old in replaced:
-                    continue
-                replaced[old] = self._make(entry)
-        return _rename(state, replaced) if replaced else state
-
-    def _make(self, entry: dict[str, Any]) -> str:
-        begin = parse_moment(str(entry["not_before"]))
-        end = parse_moment(str(entry["not_after"]))
-        key = _guest_key()
-        subject = _name(str(entry.get("subject", "CN=unknown")).split("CN=", 1)[-1].split(",")[0])
-        issuer = _name(str(entry.get("issuer", "CN=unknown")).split("CN=", 1)[-1].split(",")[0])
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(begin)
-            .not_valid_after(max(end, begin + timedelta(seconds=1)))
-        )
-        usages = [x509.ObjectIdentifier(str(oid)) for oid in entry.get("eku") or []]
-        if usages:
-            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        if entry.get("dns_names"):
-            names: list[x509.GeneralName] = [x509.DNSName(str(n)) for n in entry["dns_names"]]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        certificate = builder.sign(key, hashes.SHA256())
-        # Windows names certificates by SHA-1 of their DER form; no security rests on it
-        thumbprint = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 (a name, not a protection)
-        stem = self._folder / f"rdp-{thumbprint}"
-        self._files[thumbprint] = CertificateFiles(
-            _write(stem.with_suffix(".pem"), certificate.public_bytes(serialization.Encoding.PEM)),
-            _write(stem.with_suffix(".key"), _pem(key), private=True),
-        )
-        entry["not_before"], entry["not_after"] = format_moment(begin), format_moment(end)
-        return thumbprint
-
-
-def _rename(value: Any, replaced: dict[str, str]) -> Any:
-    """Replaces thumbprints, written as hex or as base64 of their bytes, anywhere in a JSON value."""
-    texts = dict(replaced)
-    for old, new in replaced.items():
-        if len(old) == 40:
-            texts[b64encode(bytes.fromhex(old)).decode()] = b64encode(bytes.fromhex(new)).decode()
-
-    def walk(node: Any) -> Any:
-        if isinstance(node, str):
-            found = texts.get(node) or texts.get(node.upper())
-            if found:
-                return found
-            for old, new in replaced.items():
-                if old and old in node.upper():
-                    index = node.upper().index(old)
-                    node = node[:index] + new + node[index + len(old) :]
-            return node
-        if isinstance(node, list):
-            return [walk(v) for v in node]
-        if isinstance(node, dict):
-            return {k: walk(v) for k, v in node.items()}
-        return node
-
-    return walk(value)

@@ -74,13 +74,16 @@ def _subnet(evidence: Evidence, configuration: dict[str, Any]) -> tuple[Resource
     return next((s for s in subnets if str(s.get("id", "")).lower() == wanted), None), vnet
 
 
-def _around(evidence: Evidence, arrival: Arrival, vnet: Resource | None) -> Surroundings:
+def surroundings(
+    evidence: Evidence, nic: Resource, configuration: dict[str, Any], vnet: Resource | None
+) -> Surroundings:
+    """Returns what tags and groups mean for packets to an IP configuration."""
     prefixes = ["168.63.129.16/32"]
     if vnet is not None:
         prefixes += vnet["properties"].get("addressSpace", {}).get("addressPrefixes", [])
         prefixes += peered_prefixes(vnet)
     forced = False
-    for route in evidence.routes.get(arrival.nic["id"].lower(), []):
+    for route in evidence.routes.get(nic["id"].lower(), []):
         if route["state"] != "Active":
             continue
         by_gateway = route["source"] == "VirtualNetworkGateway"
@@ -89,11 +92,11 @@ def _around(evidence: Evidence, arrival: Arrival, vnet: Resource | None) -> Surr
             prefixes += route["addressPrefix"]
             forced = forced or any(p in ("0.0.0.0/0", "::/0") for p in route["addressPrefix"])
     members: dict[str, set[str]] = {}
-    for nic in evidence.of_type("Microsoft.Network/networkInterfaces"):
-        for configuration in nic["properties"].get("ipConfigurations", []):
-            for group in configuration["properties"].get("applicationSecurityGroups", []):
-                members.setdefault(group["id"].lower(), set()).add(configuration["properties"]["privateIPAddress"])
-    own = arrival.configuration["properties"].get("applicationSecurityGroups", [])
+    for other in evidence.of_type("Microsoft.Network/networkInterfaces"):
+        for member in other["properties"].get("ipConfigurations", []):
+            for group in member["properties"].get("applicationSecurityGroups", []):
+                members.setdefault(group["id"].lower(), set()).add(member["properties"]["privateIPAddress"])
+    own = configuration["properties"].get("applicationSecurityGroups", [])
     return Surroundings(
         virtual_network=tuple(prefixes),
         forced_tunnel=forced,
@@ -142,7 +145,7 @@ def _group(group: Resource, packet: Packet, around: Surroundings) -> Verdict:
 
 def _filters(evidence: Evidence, arrival: Arrival, packet: Packet) -> Verdict:
     subnet, vnet = _subnet(evidence, arrival.configuration)
-    around = _around(evidence, arrival, vnet)
+    around = surroundings(evidence, arrival.nic, arrival.configuration, vnet)
     holders = [subnet or {"properties": {}}, arrival.nic]
     ids = [h["properties"].get("networkSecurityGroup", {}).get("id", "") for h in holders]
     groups = [g for rid in ids if rid and (g := evidence.get(rid)) is not None]

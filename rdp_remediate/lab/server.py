@@ -12,9 +12,10 @@ from aiohttp import web
 from rdp_remediate.lab.arm_app import ArmApp
 from rdp_remediate.lab.arm_http import Context
 from rdp_remediate.lab.build import build_world
-from rdp_remediate.lab.certificates import GuestCertificates, LabAuthority, concatenated_bundle
+from rdp_remediate.lab.certificates import LabAuthority, concatenated_bundle
 from rdp_remediate.lab.endpoints import Endpoints
 from rdp_remediate.lab.guest_runtime import GuestRuntime, RdpFrontFactory
+from rdp_remediate.lab.guests.certificates import GuestCertificates
 from rdp_remediate.lab.latency import profile
 from rdp_remediate.lab.names import Names
 from rdp_remediate.lab.operations import Operations
@@ -104,9 +105,9 @@ class Lab:
         self.certificates = GuestCertificates(folder)
         self.world = build_world(self.scenario, self._runtime, self.names)
         for vm, state in self.world.guests.items():
-            self.world.guests[vm] = self.certificates.adopt(state)
+            self.world.guests[vm] = self.certificates.bind(state)
         self.operations = Operations(self.names.subscription, self.latency)
-        self.context = Context(self.world, self._runtime, self.latency, self.operations, self.certificates.adopt)
+        self.context = Context(self.world, self._runtime, self.latency, self.operations, self.certificates.bind)
         arm = ArmApp(self.context, self.requests, self.failures)
         self.plain = PlainApp(self.world, self.receivers, self.delivery_failures)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -37,6 +37,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A just-in-time rule and when Defender takes it away again."""
+
+    nsg_id: str
+    rule: str
+    until: datetime
+
+
 @dataclass(slots=True)
 class World:
     """One small subscription. Mutable: requests and tests change it, `changed` listeners follow."""
@@ -55,6 +64,7 @@ class World:
     """Activity log events, newest last."""
     admin_rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     jit_policies: list[dict[str, Any]] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
     locks: list[dict[str, Any]] = field(default_factory=list)
     user_roles: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Role assignments that the read answers, by lower-case scope."""
@@ -165,6 +175,19 @@ class World:
                 "category": {"value": "Administrative", "localizedValue": "Administrative"},
             }
         )
+
+    async def expire(self) -> None:
+        """Takes away just-in-time rules whose time is over."""
+        over = [o for o in self.openings if o.until <= utc_now()]
+        for opening in over:
+            self.openings.remove(opening)
+            group = self.resources.get(opening.nsg_id.lower())
+            if group is not None:
+                rules = group["properties"]["securityRules"]
+                group["properties"]["securityRules"] = [r for r in rules if r["name"] != opening.rule]
+                self.renew_etag(group)
+        if over:
+            await self.changed()
 
     async def changed(self) -> None:
         """Tells the listeners (RDP fronts among them) that state has changed, and waits until they have followed."""

@@ -223,8 +223,9 @@ async def _activity(reading: Reading, arm: ArmId, _: Mapping[str, str]) -> JsonO
     The filter resourceUri would leave out children, so the group's events are read and chosen here.
     https://learn.microsoft.com/rest/api/monitor/activity-logs/list
     """
-    end = datetime.now(UTC)
-    start = end - timedelta(days=ACTIVITY_DAYS)
+    now = datetime.now(UTC)
+    # the filter counts in whole seconds, and clocks differ: what happened just now belongs to it
+    start, end = now - timedelta(days=ACTIVITY_DAYS), now + timedelta(minutes=5)
     window = f"eventTimestamp ge '{start:%Y-%m-%dT%H:%M:%SZ}' and eventTimestamp le '{end:%Y-%m-%dT%H:%M:%SZ}'"
     scope = f" and resourceGroupName eq '{arm.group}'" if arm.group else ""
     url = f"/subscriptions/{arm.subscription}/providers/Microsoft.Insights/eventtypes/management/values"

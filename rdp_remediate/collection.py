@@ -71,14 +71,20 @@ async def read_policy(run: Run, services: Services, vm: Fact[JsonObject]) -> tup
         scope = "/".join(vm_id.split("/")[:parts])
         tags = await _deadline(services.reads.operation(Operation.TAGS, scope), PLAIN_S, f"tags of {scope}")
         scopes.append((name, derive(tags, references.tag_values)))
+    # An operator's run keeps the words it was started with; the app's own settings may have been lowered since.
+    own = services.vantage == "cli"
+    ceiling = run.ceiling if own else min(run.ceiling, Mode(settings.max_mode), key=MODE_ORDER.index)
     requested = Mode(run.incident.requested_mode) if run.incident.requested_mode else None
     resolved = resolve_mode(
-        ceiling=Mode(settings.max_mode),
-        untagged=Mode(settings.untagged),
+        ceiling=ceiling,
+        untagged=run.untagged if own else Mode(settings.untagged),
         requested=requested,
         scopes=scopes,
         guest_reads=settings.guest_reads,
     )
+    if own and resolved.tagged and settings.store is None:
+        why = "this VM is tagged for the app, and the setting store does not name the app's store"
+        resolved = replace(resolved, mode=min(resolved.mode, Mode.OBSERVE, key=MODE_ORDER.index), because=why)
     if services.observe_because:
         resolved = replace(
             resolved, mode=min(resolved.mode, Mode.OBSERVE, key=MODE_ORDER.index), because=services.observe_because
@@ -86,7 +92,7 @@ async def read_policy(run: Run, services: Services, vm: Fact[JsonObject]) -> tup
     if run.incident.kind is Kind.HINT and resolved.mode is not Mode.OFF:
         resolved = replace(resolved, mode=Mode.OBSERVE, because="a hint changes nothing by itself")
     policy = Policy(
-        sources=list(settings.sources_for(vm_id)),
+        sources=list(run.policy.sources if own else settings.sources_for(vm_id)),
         mode=resolved.mode,
         tags=dict(resolved.tags),
         tags_readable=resolved.readable,
@@ -131,7 +137,7 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
     policy, mode = await read_policy(run, services, vm)
     if mode.mode is Mode.OFF:
         raise NotApplicableError(f"{vm_id} is left alone: {mode.because}.")
-    run = run.model_copy(update={"policy": policy, "mode": mode.mode})
+    run = run.model_copy(update={"policy": policy, "mode": mode.mode, "mode_because": mode.because})
     async with asyncio.TaskGroup() as group:
         guest = group.create_task(_start_guest(run, services, got, machine, answer))
         group.create_task(_network(services, got, machine, say_stage="network"))
@@ -190,6 +196,7 @@ def _bundle(run: Run, services: Services, got: _Gathering, answer: JsonObject | 
     return Bundle(
         run_id=run.run_id,
         requested_by=run.incident.requested_by,
+        mode_because=run.mode_because,
         target=run.target,
         policy=run.policy,
         collected_at=services.clock.now(),

@@ -5,8 +5,8 @@ Adapters are imported when they are built, so that a process which only takes pa
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -59,10 +59,10 @@ def own_store() -> Path:
 
 def open_ledger(settings: Settings, records: Records, clock: Clock) -> Ledger:
     """The ledger over a store."""
-    from rdp_remediate.store.ledger import RecordsLedger
+    from rdp_remediate.store.ledger import Ledger
 
     ttl = timedelta(seconds=settings.rule_ttl_s)
-    return RecordsLedger(records, clock, writes_per_hour=settings.writes_per_hour, rule_ttl=ttl)
+    return Ledger(records, clock, writes_per_hour=settings.writes_per_hour, rule_ttl=ttl)
 
 
 @asynccontextmanager
@@ -172,3 +172,65 @@ def connect_to(settings: Settings) -> dict[tuple[str, int], tuple[str, int]]:
     from rdp_remediate.probe.target import parse_connect_to
 
     return dict(parse_connect_to(text) for text in settings.connect_to)
+
+
+class App:
+    """What one process of the function app holds open: a store for intake, and all services once a run is worked on.
+
+    Clients belong to the event loop that they were opened on; a new loop gets new ones.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """Reads the settings when they are first needed, so that a wrong one is a clear error of the call."""
+        self._environment = environment
+        self._settings: Settings | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._records: Records | None = None
+        self._stack = AsyncExitStack()
+        self._services: Services | None = None
+        self.clock: Clock = WallClock()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process.
+
+        Raises:
+            UsageError: A setting is wrong.
+        """
+        if self._settings is None:
+            self._settings = Settings.from_environment(os.environ if self._environment is None else self._environment)
+        return self._settings
+
+    async def ledger(self) -> Ledger:
+        """The ledger, without anything that talks to ARM."""
+        return open_ledger(self.settings, await self._open_records(), self.clock)
+
+    async def services(self) -> Services:
+        """Everything that a run needs."""
+        records = await self._open_records()
+        if self._services is None:
+            opened = open_services(self.settings, vantage="app", records=records, subscriptions=self._subscriptions())
+            self._services = await self._stack.enter_async_context(opened)
+        return self._services
+
+    async def close(self) -> None:
+        """Closes what is open on this loop."""
+        await self._stack.aclose()
+        if self._records is not None:
+            await self._records.close()
+        self._services, self._records, self._loop = None, None, None
+
+    async def _open_records(self) -> Records:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            # The clients of a loop that is gone cannot be closed any more; they are let go.
+            self._stack, self._services, self._records, self._loop = AsyncExitStack(), None, None, loop
+        if self._records is None:
+            self._records = open_records(self.settings)
+        return self._records
+
+    def _subscriptions(self) -> tuple[str, ...]:
+        """The subscriptions that the configured sources name."""
+        parts = (scope.strip("/").split("/") for scope in self.settings.sources)
+        found = [part[1] for part in parts if len(part) > 1 and part[0].lower() == "subscriptions"]
+        return tuple(dict.fromkeys(found))

@@ -4,7 +4,7 @@
 crash anywhere loses nothing and doubles nothing, and the one-minute timer resumes whatever fell between.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
@@ -27,6 +27,7 @@ ADVANCE_S = 240
 
 CLAIM_S = ADVANCE_S + 120
 
+OpenServices = Callable[[], Awaitable[Services]]
 Door = Literal["alert", "event_grid", "manual"]
 
 
@@ -90,27 +91,32 @@ def new_run(incident: Incident, settings: Settings, clock: Clock, vm_id: str | N
             dialled_port=incident.dialled_port,
         ),
         incident=incident,
-        policy=Policy(),
+        policy=Policy(sources=list(settings.sources_for(target_id)) if target_id else []),
         mode=Mode(settings.max_mode),
+        ceiling=Mode(settings.max_mode),
+        untagged=Mode(settings.untagged),
         tier=1 if incident.kind is Kind.HINT else 2,
         created_at=now,
         due_at=now,
     )
 
 
-async def advance_one(message: RunMessage, open_services: Callable[[], Services]) -> list[RunMessage]:
+async def advance_one(
+    message: RunMessage, open_services: OpenServices, *, advance_s: float = ADVANCE_S
+) -> list[RunMessage]:
     """Works on one run for at most four minutes.
 
     Args:
         message: Which run, and which version of it the sender saw.
-        open_services: Gives the ports; called once the run is known to be there.
+        open_services: Gives the ports.
+        advance_s: How long to work on it at the most.
 
     Returns:
         The messages to send: the run itself when it can go on at once, or the runs that a clue led to.
     """
     from rdp_remediate.pipeline import advance  # noqa: PLC0415 - intake must not pay for it
 
-    services = open_services()
+    services = await open_services()
     ledger, clock = services.ledger, services.clock
     stored = await ledger.load(message.run_id)
     if stored is None or stored.phase is Phase.DONE:
@@ -123,7 +129,7 @@ async def advance_one(message: RunMessage, open_services: Callable[[], Services]
         return []
     if not run.target.vm_id:
         return await _spread(run, services)
-    moved = await advance(run, services, clock.now() + timedelta(seconds=ADVANCE_S))
+    moved = await advance(run, services, clock.now() + timedelta(seconds=advance_s))
     saved = await ledger.save(moved)
     if saved.phase is Phase.DONE or not _due(saved, clock):
         return []
@@ -195,11 +201,11 @@ async def approve(ledger: Ledger, clock: Clock, run_id_: str, step_id: str, pers
     return RunMessage(run_id=saved.run_id, seq=saved.seq)
 
 
-async def status(open_services: Callable[[], Services], run_id_: str) -> JsonObject | None:
+async def status(open_services: OpenServices, run_id_: str) -> JsonObject | None:
     """How a run stands, with its report once there is one; None for an unknown run."""
     from rdp_remediate.pipeline import report_of  # noqa: PLC0415 - intake must not pay for it
 
-    services = open_services()
+    services = await open_services()
     run = await services.ledger.load(run_id_)
     if run is None:
         return None

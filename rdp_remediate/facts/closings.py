@@ -14,6 +14,9 @@ SYSTEM_SIDS = ("S-1-5-18", "S-1-5-19", "S-1-5-20")
 LOOK_BACK = timedelta(days=7)
 TOGETHER = timedelta(minutes=30)
 
+_OPENING_START_TYPES = ("auto start", "demand start")
+"""Event 7040 gives the new start type as translated text: whatever is not one of these may be a closing."""
+
 _RDP_SERVICES = ("termservice", "mpssvc", "bfe", "umrdpservice", "sessionenv")
 
 
@@ -66,7 +69,7 @@ def from_guest(changes: Sequence[GuestChange], now: datetime) -> list[Closing]:
         if now - change.at > LOOK_BACK:
             continue
         kind: ClosingKind
-        if (change.what == "service_start_type" and (change.value or "").lower() == "disabled") or (
+        if (change.what == "service_start_type" and (change.value or "").lower() not in _OPENING_START_TYPES) or (
             change.what == "service_state" and (change.value or "").lower() == "stopped"
         ):
             kind = "service"

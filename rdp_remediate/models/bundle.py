@@ -84,6 +84,7 @@ class Bundle(Document):
     schema_: Literal["rdp-remediate/bundle/1"] = Field(alias="schema", default="rdp-remediate/bundle/1")
     run_id: str | None = None
     requested_by: str | None = None
+    mode_because: str | None = None
     target: Target
     policy: Policy = Policy()
     collected_at: UtcTime

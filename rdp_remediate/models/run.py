@@ -50,6 +50,8 @@ class Run(Document):
     policy: Policy
     mode: Mode = Field(description="lowest of setting, tags and request")
     mode_because: str | None = None
+    ceiling: Mode = Field(default=Mode.OBSERVE, description="the highest mode that this run was started with")
+    untagged: Mode = Field(default=Mode.OBSERVE, description="the mode where no tag speaks, when the run was started")
     phase: Phase = Phase.COLLECT
     pass_number: int = Field(default=1, ge=1, le=4)
     wait: Wait | None = None

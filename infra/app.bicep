@@ -36,7 +36,8 @@ param storageAccountName string
 
 var eventsQueue = 'events'
 var runsQueue = 'runs'
-var bundlesContainer = 'bundles'
+var storeContainer = 'rdp-remediate'
+var storeTable = 'rdpremediate'
 var deploymentsContainer = 'deployments'
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
@@ -64,7 +65,7 @@ resource storage 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     name: 'default'
     properties: { deleteRetentionPolicy: { enabled: true, days: 7 } }
 
-    resource bundles 'containers' = { name: bundlesContainer }
+    resource store 'containers' = { name: storeContainer }
     resource deployments 'containers' = { name: deploymentsContainer }
   }
 
@@ -75,8 +76,11 @@ resource storage 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     resource runs 'queues' = { name: runsQueue }
   }
 
-  // The app makes its tables itself.
-  resource tables 'tableServices' = { name: 'default' }
+  resource tables 'tableServices' = {
+    name: 'default'
+
+    resource store 'tables' = { name: storeTable }
+  }
 }
 
 resource storageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
@@ -141,9 +145,11 @@ var ownSettings = {
   AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
-  // Which of the app's identities DefaultAzureCredential and ManagedIdentityCredential take.
-  AZURE_CLIENT_ID: identity.properties.clientId
-  AZURE_SUBSCRIPTION_ID: subscription().subscriptionId
+  RDP_REMEDIATE_STORE: 'tables'
+  RDP_REMEDIATE_TABLE_SERVICE_URI: storage.properties.primaryEndpoints.table
+  RDP_REMEDIATE_BLOB_SERVICE_URI: storage.properties.primaryEndpoints.blob
+  RDP_REMEDIATE_IDENTITY_CLIENT_ID: identity.properties.clientId
+  RDP_REMEDIATE_OWN_PRINCIPAL_IDS: identity.properties.principalId
 }
 
 resource functionApp 'Microsoft.Web/sites@2024-04-01' = {

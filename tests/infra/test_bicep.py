@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from rdp_remediate.settings import Settings
+from rdp_remediate.store.tables import CONTAINER, TABLE
 from tests.function_host.host import FunctionHost
 from tests.infra.conftest import CHECKOUT, INFRA, Bicep, Resource
 
@@ -187,3 +189,32 @@ def test_the_settings_bind_every_function(largest: list[Resource]) -> None:
         }
         assert queues == {"events", "runs"}
         assert "alerts" in {function.trigger.get("route") for function in host.functions().values()}
+
+
+def test_the_app_understands_its_settings(smallest: list[Resource]) -> None:
+    settings = one(smallest, "Microsoft.Web/sites/config")["properties"]
+    # What Azure computes while it deploys is an expression here: its last word tells what stands in its place.
+    deployed = {
+        "table": "https://account.table.core.windows.net/",
+        "blob": "https://account.blob.core.windows.net/",
+        "clientId": "00000000-0000-0000-0000-00000000000a",
+        "principalId": "00000000-0000-0000-0000-00000000000b",
+    }
+    environment = {
+        name: deployed[value.removesuffix("]").rpartition(".")[2]] if value.startswith("[") else value
+        for name, value in settings.items()
+        if name.startswith("RDP_REMEDIATE_")
+    }
+    read = Settings.from_environment(environment)
+    assert read.store == "tables"
+    assert read.identity_client_id == deployed["clientId"]
+    assert read.own_principal_ids == {deployed["principalId"]}
+    assert read.max_mode == "observe"
+
+
+def test_the_store_is_made_under_the_names_that_the_code_opens(smallest: list[Resource]) -> None:
+    storage = "Microsoft.Storage/storageAccounts"
+    tables = {table["name"].rpartition("/")[2] for table in of_type(smallest, f"{storage}/tableServices/tables")}
+    containers = {each["name"].rpartition("/")[2] for each in of_type(smallest, f"{storage}/blobServices/containers")}
+    assert tables == {TABLE}
+    assert containers == {CONTAINER, "deployments"}

@@ -297,8 +297,10 @@ def _answer_of_error(error: Exception) -> Answer | None:
 
 
 def _own_words(error: Exception) -> str:
-    words = str(getattr(error, "message", "") or error).strip().split("\n")[0]
-    return words or type(error).__name__
+    words = str(getattr(error, "message", "") or error).strip().split("\n")[0] or type(error).__name__
+    if isinstance(error, ClientAuthenticationError):
+        return f"no sign-in to Azure; run `az login`, or give the app its managed identity ({words})"
+    return words
 
 
 def _was_never_sent(error: Exception) -> bool:

@@ -39,6 +39,9 @@ from rdp_remediate.arm.retry import RetryTimes, SafeRetry
 USER_AGENT = f"rdp-remediate/{__version__}"
 READS_PER_SUBSCRIPTION = 8
 
+#: The identity endpoint is on the machine itself: if it does not answer soon, it is not there.
+_IDENTITY_RETRY: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.3}
+
 _CORRELATION: ContextVar[str | None] = ContextVar("rdp_remediate_correlation", default=None)
 
 
@@ -63,7 +66,7 @@ class ArmEndpoint:
 
 def managed_identity(client_id: str | None = None) -> AsyncTokenCredential:
     """The identity of the app in Azure (or of the lab, through IDENTITY_ENDPOINT)."""
-    return ManagedIdentityCredential(client_id=client_id)
+    return ManagedIdentityCredential(client_id=client_id, **_IDENTITY_RETRY)
 
 
 def operator_credential(*, managed: bool = False) -> AsyncTokenCredential:
@@ -74,7 +77,7 @@ def operator_credential(*, managed: bool = False) -> AsyncTokenCredential:
     Args:
         managed: Take the managed identity first, as in Cloud Shell, on a build agent or in the lab.
     """
-    chain: list[AsyncTokenCredential] = [ManagedIdentityCredential()] if managed else []
+    chain: list[AsyncTokenCredential] = [managed_identity()] if managed else []
     chain += [EnvironmentCredential(), AzureCliCredential(), AzurePowerShellCredential()]
     chain += [AzureDeveloperCliCredential()]
     return ChainedTokenCredential(*chain)
@@ -110,7 +113,8 @@ class _OneAttemptTransport(AioHttpTransport):
 
     async def open(self) -> None:
         """Opens the session without aiohttp's own repetition."""
-        await super().open()
+        opening: Any = super().open  # untyped in the SDK
+        await opening()
         if self.session is not None:
             self.session._retry_connection = False  # the switch is private; aiohttp's own test client sets it so
 

@@ -60,6 +60,10 @@ class Context:
     """Gives the listener's certificate in guest state a genuine counterpart."""
     busy: set[str] = field(default_factory=set)
     """Lower-case ids of VMs on which a command runs right now."""
+    refuse_parallel_writes: bool = False
+    """Answer 409 AnotherOperationInProgress while a write to the same NSG has not ended."""
+    writing: dict[str, str] = field(default_factory=dict)
+    """The newest operation on an NSG by lower-case id."""
 
 
 @dataclass(slots=True)

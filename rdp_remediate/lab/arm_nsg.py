@@ -9,6 +9,7 @@ from typing import Any
 from rdp_remediate.lab.arm_http import GROUP, NOTHING, ArmError, Call, Reply, Route, network_child_not_found, not_found
 from rdp_remediate.lab.build import complete_rule
 from rdp_remediate.lab.healthy import Resource
+from rdp_remediate.lab.operations import Operation, Work
 
 NSG = f"{GROUP}/providers/Microsoft.Network/networkSecurityGroups/{{nsg}}"
 RULE = f"{NSG}/securityRules/{{rule}}"
@@ -180,6 +181,26 @@ def _precondition(call: Call, current: Resource | None) -> None:
         )
 
 
+def _start_write(call: Call, group: Resource, work: Work) -> Operation:
+    """Starts a write of an NSG and remembers it as the newest one."""
+    context = call.context
+    operation = context.operations.start(call, "network", "nsg_write", work)
+    context.writing[group["id"].lower()] = operation.id
+    return operation
+
+
+def _refuse_parallel(call: Call, group: Resource) -> None:
+    running = call.context.writing.get(group["id"].lower())
+    if call.context.refuse_parallel_writes and running and not call.context.operations.find(running).done:
+        raise ArmError(
+            409,
+            "AnotherOperationInProgress",
+            "Another operation on this or dependent resource is in progress. To retrieve status of the operation use "
+            f"uri: {running}.",
+            details=[],
+        )
+
+
 def _set_state(group: Resource, state: str) -> None:
     group["properties"]["provisioningState"] = state
     for key in ("securityRules", "defaultSecurityRules"):
@@ -190,6 +211,7 @@ def _set_state(group: Resource, state: str) -> None:
 async def put_rule(call: Call) -> Reply:
     """PUT of one rule: 201 or 200, provisioningState Updating, Azure-AsyncOperation and Retry-After, no Location."""
     group = group_of(call, call.parent(2))
+    _refuse_parallel(call, group)
     current = call.world.find(call.path)
     _precondition(call, current)
     name = current["name"] if current else call.params["rule"]
@@ -214,7 +236,7 @@ async def put_rule(call: Call) -> Reply:
 
     shown = deepcopy(rule)
     operations = call.context.operations
-    operation = operations.start(call, "network", "nsg_write", work)
+    operation = _start_write(call, group, work)
     return Reply(200 if current else 201, shown, operations.put_headers(call, operation))
 
 
@@ -224,6 +246,7 @@ async def delete_rule(call: Call) -> Reply:
     rule = call.world.find(call.path)
     if rule is None:
         return Reply(204, NOTHING)
+    _refuse_parallel(call, group)
     _precondition(call, rule)
     rule["properties"]["provisioningState"] = "Deleting"
     action = "Microsoft.Network/networkSecurityGroups/securityRules/delete"
@@ -237,7 +260,7 @@ async def delete_rule(call: Call) -> Reply:
         await call.world.changed()
 
     operations = call.context.operations
-    return operations.accepted(call, operations.start(call, "network", "nsg_write", work))
+    return operations.accepted(call, _start_write(call, group, work))
 
 
 async def put_group(call: Call) -> Reply:
@@ -270,7 +293,7 @@ async def put_group(call: Call) -> Reply:
 
     shown = deepcopy(current)
     operations = call.context.operations
-    operation = operations.start(call, "network", "nsg_write", work)
+    operation = _start_write(call, current, work)
     return Reply(200, shown, operations.put_headers(call, operation))
 
 

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from rdp_remediate.lab.guest_runtime import GuestRuntime
 from rdp_remediate.lab.healthy import Resource
 from rdp_remediate.lab.json_ops import apply_ops, substitute
 from rdp_remediate.lab.names import VECTOR_SUBSCRIPTION, Names
+from rdp_remediate.lab.packet_match import is_public
 from rdp_remediate.lab.rbac import LAB_IDENTITY, Assignment, lock_scope
 from rdp_remediate.lab.scenario import Scenario
 from rdp_remediate.lab.time_shift import format_moment, parse_moment, shift
@@ -80,6 +82,7 @@ def build_world(scenario: Scenario, runtime: GuestRuntime, names: Names | None =
     world.instance_views[world.vm_id.lower()] = view
     for scope in _scopes(names):
         world.add(scope)
+    _connect_private_client(world, scenario)
     _apply_arm(world, scenario, fill, view)
     world.resources = shift(world.resources, delta)
     world.instance_views = shift(world.instance_views, delta)
@@ -115,6 +118,37 @@ def _scopes(names: Names) -> list[Resource]:
             for group in sorted(groups)
         ),
     ]
+
+
+def _connect_private_client(world: World, scenario: Scenario) -> None:
+    """A client with a private address outside the VNet comes over a peering; without one no packet would return."""
+    vnet = world.resources[world.names.role_ids["vnet"].lower()]
+    inside = [ip_network(p) for p in vnet["properties"]["addressSpace"]["addressPrefixes"]]
+    client = ip_address(scenario.ask.client) if scenario.ask.client else None
+    if client is None or is_public(client) or any(client in network for network in inside):
+        return
+    remote = world.names.network("virtualNetworks", "vnet-office")
+    space = {"addressPrefixes": [str(ip_network(f"{client}/{24 if client.version == 4 else 64}", strict=False))]}
+    vnet["properties"]["virtualNetworkPeerings"].append(
+        {
+            "id": f"{vnet['id']}/virtualNetworkPeerings/to-office",
+            "name": "to-office",
+            "etag": vnet["etag"],
+            "type": "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
+            "properties": {
+                "provisioningState": "Succeeded",
+                "peeringState": "Connected",
+                "peeringSyncLevel": "FullyInSync",
+                "remoteVirtualNetwork": {"id": remote},
+                "allowVirtualNetworkAccess": True,
+                "allowForwardedTraffic": False,
+                "allowGatewayTransit": False,
+                "useRemoteGateways": False,
+                "remoteAddressSpace": space,
+                "remoteVirtualNetworkAddressSpace": space,
+            },
+        }
+    )
 
 
 def _shift_guest(guest: dict[str, Any], delta: timedelta) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from rdp_remediate.facts.network_addresses import IPV6_BASE, Ranges
+from rdp_remediate.facts.network_addresses import IPV6_BASE, Ranges, merge
 from rdp_remediate.facts.network_model import NetworkFacts
 from rdp_remediate.network.arrival import Blocked, EntryKind
 from rdp_remediate.network.decision import Verdict
 from rdp_remediate.network.entries import entries
 from rdp_remediate.network.path import Judge, network
 from rdp_remediate.network.prefixes import PUBLIC, intersect, subtract
+from rdp_remediate.network.routes import Reply
 from rdp_remediate.network.rule_request import Refusal, Refused, RuleRequest
 
 
@@ -20,10 +21,8 @@ class Door:
     sources: Ranges
 
 
-def doors_for(
-    facts: NetworkFacts, request: RuleRequest, family: int, sources: Ranges
-) -> tuple[list[Door], Ranges] | Refused:
-    """The doors through which the sources of one family come in, and the sources that no door takes."""
+def doors_for(facts: NetworkFacts, request: RuleRequest, family: int, sources: Ranges) -> list[Door] | Refused:
+    """The doors through which the sources of one family come in, each with those that it takes."""
     vm = (request.vm_id or facts.target.vm).rstrip("/").lower()
     if vm in facts.classic_vms:
         return Refused(Refusal.NO_PATH, "classic VMs are only diagnosed; change the endpoint's ACL by hand or migrate")
@@ -55,12 +54,12 @@ def doors_for(
     for judge in judges:
         takes = _takes(judge, rest)
         if takes:
-            doors.append(Door(judge, takes))
+            doors.append(Door(judge, _routed(judge, takes)))
             rest = subtract(rest, takes)
     if not doors:
         said = blocked.deciders[0].rule if blocked and blocked.deciders else "no-public-entry"
         return Refused(Refusal.NO_PATH, f"nothing leads from these sources to the VM ({said})")
-    return doors, rest
+    return doors
 
 
 def _other_doors(
@@ -98,3 +97,16 @@ def _takes(judge: Judge, sources: Ranges) -> Ranges:
         return subtract(intersect(sources, PUBLIC), judge.scope.core)
     inside = subtract(judge.scope.virtual_network.yes, judge.scope.wide)
     return subtract(sources, subtract(PUBLIC, inside))
+
+
+def _routed(judge: Judge, takes: Ranges) -> Ranges:
+    """At a private door the sources that the VNet has routes for, if any.
+
+    A configured private range is often wider than that: from the rest nobody can come. At a public door a broken reply
+    is a fault, so nothing is left out there.
+    """
+    if judge.arrival.public:
+        return takes
+    lost = (Reply.ASYMMETRIC, Reply.BLACKHOLE)
+    routed = merge((first, last) for first, last, _ in judge.pieces(takes) if judge.reply(first)[0] not in lost)
+    return routed or takes

@@ -7,7 +7,7 @@ written first and the subnet's second, so nothing opens before the last write. S
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rdp_remediate.facts.network_addresses import Ranges, address_text
+from rdp_remediate.facts.network_addresses import address_text
 from rdp_remediate.facts.network_model import NetworkFacts, Nsg
 from rdp_remediate.facts.network_rules import nsg_rule
 from rdp_remediate.facts.network_words import Access
@@ -17,7 +17,7 @@ from rdp_remediate.network.filters import NOTHING, join_admin
 from rdp_remediate.network.layers import NsgLayer
 from rdp_remediate.network.marker import description, read_marker, rule_name_for
 from rdp_remediate.network.path import Judge, network
-from rdp_remediate.network.prefixes import contains
+from rdp_remediate.network.prefixes import overlap, union
 from rdp_remediate.network.routes import Reply, route_word
 from rdp_remediate.network.rule_doors import Door, doors_for
 from rdp_remediate.network.rule_proof import RuleProof, prove
@@ -62,7 +62,7 @@ def plan_rule(facts: NetworkFacts, request: RuleRequest) -> RulePlan:
     proofs: list[RuleProof] = []
     skipped: list[str] = []
     no_path: Refused | None = None
-    doors_of: list[tuple[list[Door], Ranges]] = []
+    doors_of: list[list[Door]] = []
     current = facts
     for family, listed in networks.items():
         found = doors_for(facts, request, family, ranges_of(listed))
@@ -72,16 +72,17 @@ def plan_rule(facts: NetworkFacts, request: RuleRequest) -> RulePlan:
             no_path = found
             skipped += [f"{network_}: {found.why}" for network_ in listed]
             continue
-        doors, unreachable = found
-        covered = tuple(one for one in listed if not contains(unreachable, ranges_of((one,))[0][0]))
-        skipped += [f"{one}: it can't get to this door" for one in listed if one not in covered]
+        doors = found
+        taken = union(*(door.sources for door in doors))
+        covered = tuple(one for one in listed if overlap(ranges_of((one,)), taken))
+        skipped += [f"{one}: nothing leads from there to the VM and back" for one in listed if one not in covered]
         planned = _Planner(current, request, family, covered, doors).plan()
         if isinstance(planned, Refused):
             return RulePlan(refusal=planned, skipped=tuple(skipped))
         rules += planned[0]
         proofs += planned[1]
         current = planned[2]
-        doors_of.append((doors, ranges_of(covered)))
+        doors_of.append(doors)
     if not doors_of:
         return RulePlan(refusal=no_path, skipped=tuple(skipped))
     rules.sort(key=lambda rule: Layer.NIC not in rule.layers)
@@ -90,7 +91,7 @@ def plan_rule(facts: NetworkFacts, request: RuleRequest) -> RulePlan:
     if shared:
         return RulePlan(refusal=shared, blast_radius=radius, skipped=tuple(skipped))
     after = _after(current, doors_of)
-    judges = [door.judge for doors, _ in doors_of for door in doors]
+    judges = [door.judge for doors in doors_of for door in doors]
     failed = next((one for one in proofs if not one.holds), None)
     closed = after is not None and after.verdict not in (Verdict.ALLOW, Verdict.INDETERMINATE)
     if failed or closed:
@@ -326,12 +327,12 @@ def _masks(judge: Judge, table: Any, source: int) -> tuple[int, int]:
     return yes & source_yes, maybe & source_maybe
 
 
-def _after(facts: NetworkFacts, doors_of: list[tuple[list[Door], Ranges]]) -> Decision | None:
+def _after(facts: NetworkFacts, doors_of: list[list[Door]]) -> Decision | None:
     """The worst decision for the sources once the rules stand."""
     order = (Verdict.ALLOW, Verdict.INDETERMINATE)
     worst: Decision | None = None
     compiled = network(facts)
-    for doors, _ in doors_of:
+    for doors in doors_of:
         for door in doors:
             judge = Judge(door.judge.arrival, compiled.guarded(door.judge.arrival))
             for _, _, decision in judge.pieces(door.sources):

@@ -109,7 +109,7 @@ class WinpsGuest:
             TimeoutError: the script ran longer than timeout_s.
             WinpsError: winps refused the request or died twice over it.
         """
-        request = {"script": script, "parameters": parameters, "state": state, "timeout_s": timeout_s}
+        request = {"script": script, "parameters": parameters, "state": state, "timeout_s": max(1, round(timeout_s))}
         line = json.dumps(request).encode() + b"\n"
         async with self._turn:
             # A script is a function of the state sent with it, so that sending it again does nothing twice.

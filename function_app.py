@@ -159,7 +159,7 @@ async def approve(req: func.HttpRequest, runs: func.Out[typing.List[str]]) -> fu
     person = req.headers.get("x-ms-client-principal-name") or "the holder of the function key"
     run_id, step_id = req.route_params["run_id"], req.route_params["step_id"]
     try:
-        message = await worker.approve(await here.ledger(), here.clock, run_id, step_id, person)
+        message = await worker.approve(await here.ledger(), run_id, step_id, person)
     except UsageError as refused:
         return _json({"error": str(refused)}, 409)
     except RdpRemediateError as failed:

@@ -7,7 +7,7 @@ cut it in half.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from rdp_remediate.models.base import JsonObject
@@ -15,6 +15,7 @@ from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Fact, Reason, Unavailable
 from rdp_remediate.models.plan import JournalEntry, Outcome, Plan, Step
 from rdp_remediate.models.run import Run
+from rdp_remediate.network.marker import read_marker
 from rdp_remediate.network.rule_comparison import same_rule
 from rdp_remediate.ports import (
     Completed,
@@ -101,12 +102,22 @@ async def intend(run: Run, services: Services, steps: Sequence[Step]) -> list[Jo
                 started_at=now,
                 ended_at=now if braked else None,
                 approved_by=run.approved.get(step.step_id),
+                expires_at=_expiry(step),
             )
         )
         if not braked:
             await services.ledger.count_write()
             entries.append(entry)
     return [entry for entry in entries if entry.step.group not in held]
+
+
+def _expiry(step: Step) -> datetime | None:
+    """When an NSG rule of ours ends, as its description says."""
+    if step.kind != "security_rule" or not isinstance(step.desired, dict):
+        return None
+    properties = step.desired.get("properties")
+    marker = read_marker(str(properties.get("description") or "")) if isinstance(properties, dict) else None
+    return marker.expires_at if marker else None
 
 
 async def _brake(run: Run, services: Services, step: Step) -> str | None:
@@ -199,7 +210,8 @@ async def run_network(services: Services, entries: Sequence[JournalEntry]) -> No
             continue
         broken.add(group)
         for earlier in reversed(done.pop(group, [])):
-            await undo_rule(services, earlier)
+            if earlier.step.kind == "security_rule":
+                await undo_rule(services, earlier)
 
 
 async def _network_step(services: Services, entry: JournalEntry) -> Outcome:
@@ -233,13 +245,16 @@ async def _put(services: Services, nsg_id: str, name: str, body: JsonObject) -> 
     pause_s = 2.0
     for attempt in range(BUSY_TRIES):
         written = await asyncio.shield(services.writes.put_security_rule(nsg_id, name, body, etag=None))
-        busy = isinstance(written, Rejected) and written.reason in (Reason.BUSY, Reason.THROTTLED)
-        if not busy or attempt == BUSY_TRIES - 1:
+        if not isinstance(written, Rejected) or not _busy(written) or attempt == BUSY_TRIES - 1:
             return written
-        assert isinstance(written, Rejected)  # noqa: S101 - narrows the type, see `busy`
         await services.clock.sleep(min(written.retry_after_s or pause_s, 30.0))
         pause_s *= 2
     return written
+
+
+def _busy(written: Rejected) -> bool:
+    """Whether Azure was only too busy; a 412 says that somebody else wrote this rule, which no waiting mends."""
+    return written.status != 412 and written.reason in (Reason.BUSY, Reason.THROTTLED)
 
 
 async def _read_back(services: Services, entry: JournalEntry, nsg_id: str, name: str, written: WriteOutcome) -> Outcome:
@@ -266,29 +281,32 @@ async def _read_back(services: Services, entry: JournalEntry, nsg_id: str, name:
     return outcome
 
 
-async def undo_rule(services: Services, entry: JournalEntry) -> bool:
-    """Deletes a rule that is still exactly ours; anything else is left alone and said so."""
+async def undo_rule(services: Services, entry: JournalEntry) -> Outcome:
+    """Deletes a rule that is still exactly ours; anything else is left alone and said so.
+
+    Returns:
+        UNDONE, STALE for a rule that somebody changed, or OUTCOME_UNKNOWN; the journal's row says the same.
+    """
     step = entry.step
-    if step.kind != "security_rule":
-        return False
     nsg_id, name = str(step.target["nsg_id"]), str(step.target["name"])
+    after: Any = None
     present = await services.reads.resource(f"{nsg_id}/securityRules/{name}")
     if isinstance(present, Unavailable):
         gone = present.reason is Reason.NOT_FOUND
-        detail = "the rule is already gone" if gone else f"the rule could not be read: {present.detail}"
-        await finish(services, entry, Outcome.UNDONE if gone else Outcome.OUTCOME_UNKNOWN, detail=detail)
-        return gone
-    if not same_rule(present.value, step.desired):
-        await finish(
-            services, entry, Outcome.STALE, after=present.value, detail="somebody changed the rule; it is left alone"
+        outcome = Outcome.UNDONE if gone else Outcome.OUTCOME_UNKNOWN
+        detail: str | None = "the rule is already gone" if gone else f"the rule could not be read: {present.detail}"
+    elif not same_rule(present.value, step.desired):
+        outcome, detail = Outcome.STALE, "somebody changed the rule; it is left alone"
+        after = present.value
+    else:
+        written = await asyncio.shield(
+            services.writes.delete_security_rule(nsg_id, name, etag=present.value.get("etag"))
         )
-        return False
-    etag = present.value.get("etag")
-    written = await asyncio.shield(services.writes.delete_security_rule(nsg_id, name, etag=etag))
-    ended = isinstance(written, Completed)
-    detail = None if ended else f"the rule could not be deleted: {getattr(written, 'detail', 'no answer')}"
-    await finish(services, entry, Outcome.UNDONE if ended else Outcome.OUTCOME_UNKNOWN, detail=detail)
-    return ended
+        ended = isinstance(written, Completed)
+        outcome = Outcome.UNDONE if ended else Outcome.OUTCOME_UNKNOWN
+        detail = None if ended else f"the rule could not be deleted: {getattr(written, 'detail', 'no answer')}"
+    await finish(services, entry, outcome, after=after, detail=detail)
+    return outcome
 
 
 async def _settle(services: Services, entry: JournalEntry, written: WriteOutcome) -> Outcome:

@@ -233,6 +233,10 @@ class Ledger(Protocol):
         """Writes a claimed run with seq+1 and frees the claim; RecordChangedError when another process wrote it since."""
         ...
 
+    async def approve(self, run_id: str, step_id: str, person: str) -> Run:
+        """Records a person's yes to a step that waits for it and makes the run due; UsageError when it does not wait."""
+        ...
+
     async def lock_vm(self, vm_id: str, run_id: str) -> bool:
         """Takes the VM's lock for a run; True also when the run holds it already."""
         ...

@@ -15,7 +15,6 @@ from rdp_remediate.errors import UsageError
 from rdp_remediate.ports import Clock, Ledger, Progress, Records, Services, Sink
 from rdp_remediate.settings import Settings
 
-
 LAB_PROBE_S = 0.5
 
 
@@ -119,7 +118,9 @@ async def open_services(
     short = PollTimes(default_s=min(2.0, longest), longest_s=min(5.0, longest))
     started = PollTimes(default_s=min(5.0, longest), longest_s=longest)
     writes = AzureWrites(clients, correlation_id=identity, poll_times=short, started_times=started)
-    logs = AzureLogQueries(credential, settings.workspace_id, endpoint=settings.log_analytics_url)
+    logs = AzureLogQueries(
+        credential, settings.workspace_id, endpoint=settings.log_analytics_url, connection_verify=verify
+    )
     # On loopback an answer takes milliseconds; the Internet's deadlines would make every silent endpoint cost 12 s.
     times = ProbeTimes.short(LAB_PROBE_S) if settings.in_lab else ProbeTimes()
     built = list(sinks) if sinks is not None else await _sinks(settings, credential)

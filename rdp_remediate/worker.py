@@ -18,9 +18,11 @@ from rdp_remediate.intake.manual import read_manual
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Mode, Policy, Target
 from rdp_remediate.models.incident import Incident, Kind, run_id
+from rdp_remediate.models.plan import Outcome
 from rdp_remediate.models.run import Done, Phase, Run, RunMessage
 from rdp_remediate.ports import Clock, Ledger, Services
 from rdp_remediate.settings import Settings
+from rdp_remediate.store.ledger import MessageAction, message_action
 
 ADVANCE_S = 240
 """How long one message works on a run; the function's own time-out is ten minutes."""
@@ -119,11 +121,11 @@ async def advance_one(
     services = await open_services()
     ledger, clock = services.ledger, services.clock
     stored = await ledger.load(message.run_id)
-    if stored is None or stored.phase is Phase.DONE:
+    action = message_action(message, stored, clock.now())
+    if stored is None or action in (MessageAction.DROP, MessageAction.LEAVE):
         return []
-    if message.seq < stored.seq:
-        claimed = stored.claimed_until is not None and stored.claimed_until > clock.now()
-        return [] if claimed else [RunMessage(run_id=stored.run_id, seq=stored.seq)] if _due(stored, clock) else []
+    if action is MessageAction.RESEND:
+        return [RunMessage(run_id=stored.run_id, seq=stored.seq)]
     run = await ledger.claim(message.run_id, clock.now() + timedelta(seconds=CLAIM_S))
     if run is None:
         return []
@@ -163,6 +165,9 @@ async def sweep(ledger: Ledger, clock: Clock) -> list[RunMessage]:
     return [RunMessage(run_id=run.run_id, seq=run.seq) async for run in ledger.due(clock.now())]
 
 
+_EXPIRED = {Outcome.UNDONE: "removed", Outcome.STALE: "left in place: somebody changed it, so it is no longer ours"}
+
+
 async def expire(services: Services) -> list[str]:
     """Removes the NSG rules whose time is over and that are still exactly ours; says what became of each."""
     from rdp_remediate.execution import undo_rule  # noqa: PLC0415 - intake must not pay for it
@@ -173,32 +178,22 @@ async def expire(services: Services) -> list[str]:
         if await services.ledger.killed():
             said.append(f"{name}: left in place, the kill switch is on")
             continue
-        removed = await undo_rule(services, entry)
-        if removed:
+        outcome = await undo_rule(services, entry)
+        if outcome in (Outcome.UNDONE, Outcome.STALE):
+            # A rule that somebody changed is theirs now; it is named once and never looked at again.
             await services.ledger.forget_opening(entry)
-        said.append(f"{name}: {'removed' if removed else 'left in place, see the journal'}")
+        said.append(f"{name}: {_EXPIRED.get(outcome, 'still there, it is tried again')}")
     return said
 
 
-async def approve(ledger: Ledger, clock: Clock, run_id_: str, step_id: str, person: str) -> RunMessage:
-    """Notes a person's approval of a waiting step and wakes the run.
+async def approve(ledger: Ledger, run_id_: str, step_id: str, person: str) -> RunMessage:
+    """Notes a person's approval of a waiting step; the message wakes the run.
 
     Raises:
         UsageError: There is no such run, it does not wait, or the step is not among those that wait.
     """
-    run = await ledger.load(run_id_)
-    if run is None:
-        raise UsageError(f"There is no run {run_id_}; rdp-remediate history lists them.")
-    if run.wait is None or run.wait.kind != "approval":
-        raise UsageError(f"Run {run_id_} does not wait for anybody; it is in phase {run.phase.value}.")
-    if step_id not in run.wait.step_ids:
-        raise UsageError(f"Step {step_id} does not wait in run {run_id_}; waiting are: {', '.join(run.wait.step_ids)}.")
-    claimed = await ledger.claim(run_id_, clock.now() + timedelta(seconds=30))
-    if claimed is None:
-        raise UsageError(f"Run {run_id_} is being worked on right now; try again in a minute.")
-    approved = {**claimed.approved, step_id: person}
-    saved = await ledger.save(claimed.model_copy(update={"approved": approved, "due_at": clock.now()}))
-    return RunMessage(run_id=saved.run_id, seq=saved.seq)
+    run = await ledger.approve(run_id_, step_id, person)
+    return RunMessage(run_id=run.run_id, seq=run.seq)
 
 
 async def status(open_services: OpenServices, run_id_: str) -> JsonObject | None:

@@ -7,7 +7,7 @@ import os
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -78,8 +78,7 @@ def add_commands(commands: Any) -> None:
 async def run(options: argparse.Namespace) -> ExitCode:
     """Runs the command."""
     if options.bundle is not None:
-        report = replay(options)
-        return show(report, options.output, explain=options.explain)
+        return show(replay(options), options.output, explain=options.explain)
     if not options.vm:
         raise UsageError("Name a VM, or a saved bundle with --bundle FILE.")
     settings = operator_settings(options)
@@ -104,7 +103,7 @@ async def run(options: argparse.Namespace) -> ExitCode:
 def operator_settings(options: argparse.Namespace) -> Settings:
     """The settings of the environment with the ceiling and the sources of the command line."""
     settings = Settings.from_environment(os.environ)
-    mode = options.mode or "observe"
+    mode: Literal["observe", "approve", "auto"] = options.mode or "observe"
     sources = dict(settings.sources)
     if options.source:
         sources = {"/": tuple(options.source)}

@@ -93,7 +93,7 @@ async def run_approve(options: argparse.Namespace) -> ExitCode:
     with LiveProgress(quiet=options.output != "text") as progress:
         async with open_services(settings, vantage="cli", progress=progress) as services:
             for step_id in options.step_id:
-                await worker.approve(services.ledger, services.clock, options.run_id, step_id, getpass.getuser())
+                await worker.approve(services.ledger, options.run_id, step_id, getpass.getuser())
             run = await services.ledger.load(options.run_id)
             if run is None:
                 raise UsageError(f"There is no run {options.run_id}.")

@@ -39,7 +39,7 @@ async def run(options: argparse.Namespace) -> ExitCode:
                 raise UsageError(
                     f"Run {options.run_id} has no applied step to undo; rdp-remediate history lists the runs."
                 )
-            for entry in reversed([e for e in applied if e.step.layer == "network"]):
+            for entry in reversed([e for e in applied if e.step.kind == "security_rule"]):
                 await undo_rule(services, entry)
             await undo_guest(services, [e for e in applied if e.step.layer == "guest"])
             after = await services.ledger.journal(options.run_id)

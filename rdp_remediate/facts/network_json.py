@@ -43,6 +43,12 @@ def key(value: object) -> str:
     return arm_id(value).rstrip("/").lower()
 
 
+def arm_id_of(resource: Json, resource_key: str) -> str:
+    """A resource's id as ARM spells it; one that names another resource is not believed, the key counts."""
+    spelled = text(resource.get("id")).rstrip("/")
+    return spelled if spelled.lower() == resource_key else resource_key
+
+
 def keys(value: object) -> tuple[str, ...]:
     """The ids of a list of references, in order, each once."""
     if not isinstance(value, list | tuple):

@@ -10,7 +10,7 @@ from rdp_remediate.facts.network_addresses import (
     parse_ports,
     texts,
 )
-from rdp_remediate.facts.network_json import Json, key, keys, last_segment, objects, properties, text
+from rdp_remediate.facts.network_json import Json, arm_id_of, key, keys, last_segment, objects, properties, text
 from rdp_remediate.facts.network_json import mapping as obj
 from rdp_remediate.facts.network_json import whole_number as number
 from rdp_remediate.facts.network_model import (
@@ -37,7 +37,7 @@ def _own_key(item: Json, parent_key: str, kind: str) -> str:
 def parse_load_balancer(resource_key: str, raw: Json, note: list[DataNote]) -> LoadBalancer:
     """A load balancer with frontends, NAT rules of both versions, balancing rules, pools and probes."""
     p = properties(raw)
-    own_id = text(raw.get("id")) or resource_key
+    own_id = arm_id_of(raw, resource_key)
     frontends = []
     for item in objects(p.get("frontendIPConfigurations")):
         f = properties(item)
@@ -170,7 +170,7 @@ def parse_policy_group(raw: Json, resource_key: str, note: list[DataNote]) -> li
         for item in objects(p.get("ruleCollections"))
         if text(item.get("ruleCollectionType")).casefold() in ("firewallpolicynatrulecollection", "")
     ]
-    return list(_dnat_rules(nat, text(raw.get("id")) or resource_key, base, note))
+    return list(_dnat_rules(nat, arm_id_of(raw, resource_key), base, note))
 
 
 def parse_firewall(
@@ -178,7 +178,7 @@ def parse_firewall(
 ) -> Firewall:
     """An Azure Firewall; its policy's DNAT rules are joined when they were read."""
     p = properties(raw)
-    own_id = text(raw.get("id")) or resource_key
+    own_id = arm_id_of(raw, resource_key)
     public, private, subnets = [], [], []
     for item in objects(p.get("ipConfigurations")):
         c = properties(item)

@@ -15,7 +15,7 @@ from rdp_remediate.facts.network_addresses import (
     tag_key,
     texts,
 )
-from rdp_remediate.facts.network_json import Json, key, keys, objects, properties, text
+from rdp_remediate.facts.network_json import Json, arm_id_of, key, keys, objects, properties, text
 from rdp_remediate.facts.network_json import mapping as obj
 from rdp_remediate.facts.network_json import whole_number as number
 from rdp_remediate.facts.network_model import AclEntry, ClassicEndpoint, ClassicVm, DataNote, Route, RouteTable
@@ -59,7 +59,7 @@ def _route(prefix: object, like: Route, note: list[DataNote]) -> Route:
 def parse_route_table(resource_key: str, raw: Json, note: list[DataNote]) -> RouteTable:
     """A user-defined route table."""
     p = properties(raw)
-    own_id = text(raw.get("id")) or resource_key
+    own_id = arm_id_of(raw, resource_key)
     routes = []
     for item in objects(p.get("routes")):
         r = properties(item)
@@ -206,7 +206,7 @@ def _acl_of(acls: object, name: str, where: str, note: list[DataNote]) -> tuple[
 def parse_classic_vm(resource_key: str, raw: Json, acls: object, note: list[DataNote]) -> ClassicVm:
     """A classic VM; an ACL that the evidence does not show stays unknown, it is not empty."""
     p = properties(raw)
-    own_id = text(raw.get("id")) or resource_key
+    own_id = arm_id_of(raw, resource_key)
     view, profile = obj(p.get("instanceView")), obj(p.get("networkProfile"))
     listed = profile.get("inputEndpoints")
     exported = acls if isinstance(acls, list) else obj(acls).get("endpoints")

@@ -11,7 +11,18 @@ from rdp_remediate.facts.network_addresses import (
     shown,
     texts,
 )
-from rdp_remediate.facts.network_json import Json, arm_id, key, keys, last_segment, objects, parent, properties, text
+from rdp_remediate.facts.network_json import (
+    Json,
+    arm_id,
+    arm_id_of,
+    key,
+    keys,
+    last_segment,
+    objects,
+    parent,
+    properties,
+    text,
+)
 from rdp_remediate.facts.network_json import mapping as obj
 from rdp_remediate.facts.network_model import (
     Bastion,
@@ -64,7 +75,7 @@ def parse_vm(resource_key: str, raw: Json) -> Vm:
     profile = obj(properties(raw).get("networkProfile"))
     return Vm(
         resource_key,
-        text(raw.get("id")) or resource_key,
+        arm_id_of(raw, resource_key),
         keys(profile.get("networkInterfaces")),
         text(raw.get("location")).casefold(),
     )
@@ -73,7 +84,7 @@ def parse_vm(resource_key: str, raw: Json) -> Vm:
 def parse_nic(resource_key: str, raw: Json, note: list[DataNote]) -> Nic:
     """A network interface with all its IP configurations."""
     p = properties(raw)
-    nic_id = text(raw.get("id")) or resource_key
+    nic_id = arm_id_of(raw, resource_key)
     configurations = []
     listed = p.get("ipConfigurations")
     for item in objects(listed):
@@ -112,7 +123,7 @@ def parse_nic(resource_key: str, raw: Json, note: list[DataNote]) -> Nic:
 def parse_subnet(own_key: str, raw: Json, vnet_key: str, note: list[DataNote]) -> Subnet:
     """A subnet, from its VNet or as a resource of its own."""
     p = properties(raw)
-    own_id = text(raw.get("id")) or own_key
+    own_id = arm_id_of(raw, own_key)
     return Subnet(
         key=own_key,
         arm_id=own_id,
@@ -127,7 +138,7 @@ def parse_subnet(own_key: str, raw: Json, vnet_key: str, note: list[DataNote]) -
 def parse_vnet(resource_key: str, raw: Json, note: list[DataNote]) -> tuple[Vnet, list[Subnet]]:
     """A VNet with its subnets and peerings."""
     p = properties(raw)
-    vnet_id = text(raw.get("id")) or resource_key
+    vnet_id = arm_id_of(raw, resource_key)
     subnets = []
     for item in objects(p.get("subnets")):
         name = text(item.get("name")) or last_segment(arm_id(item.get("id")))
@@ -166,7 +177,7 @@ def _peering(item: Json, vnet_id: str, note: list[DataNote]) -> Peering:
 def parse_public_ip(resource_key: str, raw: Json, note: list[DataNote]) -> PublicIp:
     """A public address; a dynamic one has no `ipAddress` while it is unassigned."""
     p = properties(raw)
-    own_id = text(raw.get("id")) or resource_key
+    own_id = arm_id_of(raw, resource_key)
     return PublicIp(
         key=resource_key,
         arm_id=own_id,
@@ -187,7 +198,7 @@ def parse_bastion(resource_key: str, raw: Json) -> Bastion:
     vnet = key(p.get("virtualNetwork")) or (parent(subnets[0]) if subnets else "")
     return Bastion(
         resource_key,
-        text(raw.get("id")) or resource_key,
+        arm_id_of(raw, resource_key),
         subnets,
         vnet,
         text(obj(raw.get("sku")).get("name")),

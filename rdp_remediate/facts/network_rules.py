@@ -23,7 +23,18 @@ from rdp_remediate.facts.network_addresses import (
     tag_key,
     texts,
 )
-from rdp_remediate.facts.network_json import Json, arm_id, key, keys, last_segment, mapping, objects, properties, text
+from rdp_remediate.facts.network_json import (
+    Json,
+    arm_id,
+    arm_id_of,
+    key,
+    keys,
+    last_segment,
+    mapping,
+    objects,
+    properties,
+    text,
+)
 from rdp_remediate.facts.network_json import whole_number as number
 from rdp_remediate.facts.network_model import DataNote, EffectiveNsg, Nsg, Rule
 from rdp_remediate.facts.network_words import Access, Direction, Transport
@@ -115,7 +126,9 @@ def nsg_rule(raw: Json, nsg_id: str, default: bool, note: list[DataNote]) -> Rul
         problems,
     )
     source, destination = _one_family(source, destination, problems)
-    rule_id = text(raw.get("id")) or f"{nsg_id}/{'defaultSecurityRules' if default else 'securityRules'}/{name}"
+    made = f"{nsg_id}/{'defaultSecurityRules' if default else 'securityRules'}/{name}"
+    rule_id = arm_id_of(raw, made.lower())
+    rule_id = made if rule_id == made.lower() else rule_id
     rule = Rule(
         name=name,
         arm_id=rule_id,
@@ -170,7 +183,7 @@ def with_defaults(rules: Iterable[Rule], nsg_id: str) -> tuple[Rule, ...]:
 def parse_nsg(resource_key: str, raw: Json, note: list[DataNote]) -> Nsg:
     """An NSG resource; default rules that the answer leaves out are completed."""
     p = properties(raw)
-    nsg_id = text(raw.get("id")) or resource_key
+    nsg_id = arm_id_of(raw, resource_key)
     rules: list[Rule] = []
     for field, default in (("securityRules", False), ("defaultSecurityRules", True)):
         listed = p.get(field)

@@ -6,7 +6,7 @@ holds the two together.
 
 from dataclasses import dataclass
 
-from rdp_remediate.facts.network_addresses import IPV6_BASE, address_number, address_text
+from rdp_remediate.facts.network_addresses import EVERY_ADDRESS, IPV6_BASE, address_number, address_text
 from rdp_remediate.facts.network_model import NetworkFacts
 from rdp_remediate.network.arrival import Arrival, Blocked
 from rdp_remediate.network.classic import is_classic
@@ -14,7 +14,7 @@ from rdp_remediate.network.decision import Decider, Decision, Explanation, Flow,
 from rdp_remediate.network.filters import UNREADABLE, Filtered, combine, join_admin, reconcile, slow_outcomes
 from rdp_remediate.network.layers import Filters, NsgLayer
 from rdp_remediate.network.path import Judge, decide, network, vm_of
-from rdp_remediate.network.prefixes import contains, is_public
+from rdp_remediate.network.prefixes import contains, covers, is_public
 from rdp_remediate.network.routes import route_word
 from rdp_remediate.network.tables import CompiledRule, Outcome, RuleTable, all_of
 
@@ -84,9 +84,8 @@ def _ask(layer: Layer, table: RuleTable, arrival: Arrival, source: int) -> list[
     out = []
     for rule in table.rules:
         if arrival.destination is None:
-            whole = contains(rule.destination.yes, 0) and contains(rule.destination.yes, IPV6_BASE)
-            destination = Match.YES if whole and len(rule.destination.yes) == 2 else Match.UNKNOWN
-            destination = destination if rule.destination.yes or rule.destination.maybe else Match.NO
+            possible = Match.UNKNOWN if rule.destination.yes or rule.destination.maybe else Match.NO
+            destination = Match.YES if covers(rule.destination.yes, EVERY_ADDRESS) else possible
         else:
             destination = rule.destination.match(arrival.destination)
         if destination is not Match.YES and set(rule.groups) & set(arrival.ip_configuration.groups):

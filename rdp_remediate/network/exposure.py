@@ -9,7 +9,7 @@ from rdp_remediate.network.arrival import Blocked, EntryKind
 from rdp_remediate.network.decision import Decider, Verdict
 from rdp_remediate.network.entries import Entry, judge_of
 from rdp_remediate.network.path import Judge
-from rdp_remediate.network.prefixes import PUBLIC, cidrs, intersect, subtract, union
+from rdp_remediate.network.prefixes import HOST_VIP, PUBLIC, cidrs, intersect, subtract, union
 
 _OPEN = (Verdict.ALLOW, Verdict.INDETERMINATE)
 _MANY = 64
@@ -88,7 +88,8 @@ def admits_outside(facts: NetworkFacts, doors: Iterable[Entry], guest_port: int,
 def _inside(judge: Judge) -> Ranges:
     """VNet, peers and what routes add, without the part that only a default route adds."""
     scope = judge.scope
-    return union(scope.core, subtract(scope.virtual_network.yes, scope.wide))
+    own = union(scope.core, subtract(scope.virtual_network.yes, scope.wide))
+    return subtract(own, ((HOST_VIP, HOST_VIP),))
 
 
 def _from_internet(judge: Judge, door: Entry, outside: Ranges) -> list[Admitted]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from rdp_remediate.facts.network_addresses import EVERY_PORT, Range, Ranges
+from rdp_remediate.facts.network_addresses import EVERY_ADDRESS, EVERY_PORT, Range, Ranges
 from rdp_remediate.facts.network_model import Rule
 from rdp_remediate.facts.network_words import Access, Direction, Transport
 from rdp_remediate.network.decision import Match
@@ -132,8 +132,12 @@ class _Line:
         return self.yes[position], self.maybe[position]
 
     def anywhere(self) -> tuple[int, int]:
-        """Rules that match every number, and rules that match any."""
-        return reduce(int.__and__, self.yes), reduce(int.__or__, self.maybe)
+        """Rules that match every address, and rules that match any."""
+        inside = [contains(EVERY_ADDRESS, start) for start in self.starts]
+        yes = [mask for mask, real in zip(self.yes, inside, strict=True) if real]
+        maybe = [mask for mask, real in zip(self.maybe, inside, strict=True) if real]
+        # Without a rule that starts at IPv6's first number the last segment of IPv4 goes on into IPv6.
+        return reduce(int.__and__, yes), reduce(int.__or__, maybe)
 
 
 class RuleTable:

@@ -218,3 +218,11 @@ def test_protocol_words(word: object, meaning: Transport) -> None:
 def test_mapped_address_is_the_ipv4_one() -> None:
     assert address_number("::ffff:203.0.113.7") == address_number("203.0.113.7")
     assert address_number("[2001:db8::1]") == address_number("2001:db8::1")
+
+
+def test_id_that_names_another_resource_is_not_believed() -> None:
+    other = NSG.replace("/n", "/other")
+    rule = {"name": "r", "id": f"{other}/securityRules/r", "properties": {}}
+    nsg = parse_nsg(NSG.lower(), {"id": other, "properties": {"securityRules": [rule]}}, [])
+    assert nsg.arm_id == NSG.lower()
+    assert nsg.rules[0].arm_id == f"{NSG.lower()}/securityRules/r"

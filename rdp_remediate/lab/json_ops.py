@@ -129,17 +129,27 @@ def _key(path: list[Any]) -> tuple[str, ...]:
 
 
 def conflicts(first: list[Op], second: list[Op]) -> Iterator[str]:
-    """Yields the paths to which two lists of operations give different values, or of which one hides the other's."""
+    """Yields the paths to which two lists of operations give different values, or of which one hides the other's.
+
+    The second list acts after the first.
+    """
     for a in first:
         for b in second:
-            ka, kb = _key(a["path"]), _key(b["path"])
-            shorter, longer = (a, b) if len(ka) <= len(kb) else (b, a)
-            common = min(len(ka), len(kb))
-            if ka[:common] != kb[:common] or "append" in shorter:
-                continue
-            if ka == kb and "append" not in longer and a.get("value") == b.get("value") and a.keys() == b.keys():
-                continue
-            yield describe(longer["path"])
+            if _clash(a, b):
+                yield describe(a["path"] if len(a["path"]) >= len(b["path"]) else b["path"])
+
+
+def _clash(a: Op, b: Op) -> bool:
+    ka, kb = _key(a["path"]), _key(b["path"])
+    common = min(len(ka), len(kb))
+    if ka[:common] != kb[:common]:
+        return False
+    if "append" in b:
+        # into what the first made is fine; into what it removed is not
+        return "remove" in a and len(ka) <= len(kb)
+    if "append" in a:
+        return len(kb) <= len(ka)
+    return ka != kb or a.keys() != b.keys() or a.get("value") != b.get("value")
 
 
 def substitute(value: Any, replacements: dict[str, str]) -> Any:

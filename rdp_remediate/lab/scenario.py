@@ -64,7 +64,7 @@ class Expect(_Part):
     may_also: list[str] = Field(default_factory=list)
     order: list[str] | None = None
     remedy: dict[str, Literal["safe", "approval", "manual", "none"]] = Field(default_factory=dict)
-    after_auto: str | list[str] | None = None
+    after_auto: str | None = None
     changes_in_auto: int | None = None
     why: str = ""
 
@@ -194,7 +194,7 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
     result = scenarios[0]
     for following in scenarios[1:]:
         result = _join(result, following)
-    return result
+    return result if len(scenarios) == 1 else result.model_copy(update={"expect": _join_expects(scenarios)})
 
 
 def _one(what: str, first: T | None, second: T | None, names: str) -> T | None:
@@ -235,7 +235,6 @@ def _join(a: Scenario, b: Scenario) -> Scenario:
             "guest_readable": a.guest_readable and b.guest_readable,
             "sight": _one("sight", a.sight, b.sight, names),
             "ask": _join_ask(a.ask, b.ask, names),
-            "expect": _join_expect(a, b),
         }
     )
 
@@ -263,24 +262,27 @@ def _rank(scenario: Scenario) -> int:
     return HOPS.index(hop) if hop in HOPS else len(HOPS)
 
 
-def _join_expect(a: Scenario, b: Scenario) -> Expect:
-    first, second = (a, b) if _rank(a) <= _rank(b) else (b, a)
-    causes = list(dict.fromkeys([*first.expect.causes, *second.expect.causes]))
-    statuses = {*a.expect.status, *b.expect.status}
+def _join_expects(scenarios: Sequence[Scenario]) -> Expect:
+    ordered = [s.expect for s in sorted(scenarios, key=_rank)]
+    causes = list(dict.fromkeys(c for e in ordered for c in e.causes))
+    statuses = {s for e in ordered for s in e.status}
     status = next(s for s in ("broken", "by_design", "not_proven", "reachable") if s in statuses or s == "reachable")
-    leading = first if first.expect.causes else second
-    afters = {repr(e.after_auto) for e in (a.expect, b.expect)}
-    changes = [e.changes_in_auto for e in (a.expect, b.expect)]
+    leading = next((e for e in ordered if e.causes), ordered[0])
+    afters = {e.after_auto for e in ordered}
+    changes = [e.changes_in_auto for e in ordered]
+    remedy: dict[str, Literal["safe", "approval", "manual", "none"]] = {}
+    for one in ordered:
+        remedy |= one.remedy
     return Expect(
         kind="compound",
         status=[status],
-        hop=leading.expect.hop,
-        hop_may=[*a.expect.hop_may, *b.expect.hop_may],
+        hop=leading.hop,
+        hop_may=[h for e in ordered for h in e.hop_may],
         causes=causes,
-        not_causes=[c for c in dict.fromkeys([*a.expect.not_causes, *b.expect.not_causes]) if c not in causes],
-        may_also=list(dict.fromkeys([*a.expect.may_also, *b.expect.may_also])),
-        remedy={**a.expect.remedy, **b.expect.remedy},
-        after_auto=a.expect.after_auto if len(afters) == 1 else None,
+        not_causes=[c for c in dict.fromkeys(c for e in ordered for c in e.not_causes) if c not in causes],
+        may_also=list(dict.fromkeys(c for e in ordered for c in e.may_also)),
+        remedy=remedy,
+        after_auto=ordered[0].after_auto if len(afters) == 1 else None,
         changes_in_auto=None if None in changes else sum(c for c in changes if c is not None),
-        why=f"{a.expect.why} {b.expect.why}".strip(),
+        why=" ".join(e.why for e in ordered if e.why),
     )

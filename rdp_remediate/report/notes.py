@@ -1,0 +1,147 @@
+"""The sentences that a report adds to findings and actions: what a reader would otherwise have to guess."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rdp_remediate.facts.closings import Closing
+from rdp_remediate.facts.facts import read_facts
+from rdp_remediate.models.bundle import Bundle, Mode
+from rdp_remediate.models.fact import Unavailable
+from rdp_remediate.models.plan import JournalEntry, Outcome
+from rdp_remediate.models.report import HOPS, Diagnosis, FindingStatus, Hop
+from rdp_remediate.models.run import Run
+from rdp_remediate.network.marker import read_marker
+from rdp_remediate.report.permanent_rule import az_line, bicep_lines
+from rdp_remediate.report.wording import clock, plain
+
+_KINDS = {"guest": ("service", "firewall"), "network": ("network",), "platform": ("power",)}
+"""Which kinds of closing the steps of a layer reverse."""
+
+
+def notes(
+    run: Run, bundles: Sequence[Bundle], diagnoses: Sequence[Diagnosis], journal: Sequence[JournalEntry]
+) -> list[str]:
+    """Every note of a run, most important first."""
+    return [
+        *_mode(run, journal),
+        *_temporary(journal),
+        *_authors(bundles, journal),
+        *_waits(run),
+        *_sources(run, bundles),
+        *_never_judged(diagnoses),
+        *_joined(run),
+        *_end(run),
+    ]
+
+
+def expiry(entry: JournalEntry) -> datetime | None:
+    """When an NSG rule that was added ends, by the journal or by the marker in its own description."""
+    if entry.step.kind != "security_rule":
+        return None
+    if entry.expires_at is not None:
+        return entry.expires_at
+    properties = entry.step.desired.get("properties") if isinstance(entry.step.desired, dict) else None
+    marker = read_marker(str(properties.get("description") or "")) if isinstance(properties, dict) else None
+    return marker.expires_at if marker else None
+
+
+def _mode(run: Run, journal: Sequence[JournalEntry]) -> list[str]:
+    if any(entry.outcome not in (Outcome.NOT_STARTED, Outcome.REFUSED) for entry in journal):
+        return []
+    because = f": {plain(run.mode_because)}" if run.mode_because else ""
+    if run.mode in (Mode.OFF, Mode.OBSERVE):
+        return [f"Nothing was changed, because the mode is {run.mode.value}{because}."]
+    return [f"Nothing was changed. The mode is {run.mode.value}{because}."]
+
+
+def _temporary(journal: Sequence[JournalEntry]) -> list[str]:
+    said = []
+    for entry in journal:
+        until = expiry(entry)
+        if entry.outcome is Outcome.APPLIED and until is not None:
+            said.append(
+                "\n".join(
+                    [
+                        f"Temporary access until {clock(until)}: {plain(entry.step.title)}. The rule is removed then.",
+                        "To make it permanent with Bicep:",
+                        *bicep_lines(entry.step),
+                        "or with az:",
+                        az_line(entry.step),
+                    ]
+                )
+            )
+    return said
+
+
+def _authors(bundles: Sequence[Bundle], journal: Sequence[JournalEntry]) -> list[str]:
+    applied = [e for e in journal if e.outcome is Outcome.APPLIED]
+    if not applied or not bundles:
+        return []
+    first = bundles[0]
+    nsg_ids = [one for one in first.resources if "/networksecuritygroups/" in one and one.count("/") == 8]
+    closings = read_facts(first).closings(nsg_ids)
+    said = []
+    for entry in applied:
+        title = plain(entry.step.title)
+        if isinstance(closings, Unavailable):
+            said.append(
+                f"Author unknown: who closed what '{title}' opened could not be read ({plain(closings.detail)})."
+            )
+        elif not (found := _authored(closings.value, entry)):
+            said.append(f"Author unknown: no evidence names who closed what '{title}' opened.")
+        else:
+            said.append(f"'{title}' reversed a change with a known author: {plain(found[-1].text)}.")
+    return said
+
+
+def _authored(closings: Sequence[Closing], entry: JournalEntry) -> list[Closing]:
+    return [one for one in closings if one.author and one.kind in _KINDS[entry.step.layer]]
+
+
+def _waits(run: Run) -> list[str]:
+    if run.wait is None:
+        return []
+    if run.wait.kind == "approval":
+        until = f" until {clock(run.wait.until)}" if run.wait.until else ""
+        count = len([one for one in run.wait.step_ids if one not in run.approved])
+        return [f"{count} step{'' if count == 1 else 's'} wait for a person{until}; after that the run ends as it is."]
+    what = run.wait.purpose or run.wait.kind
+    until = f" until {clock(run.wait.until)}" if run.wait.until else ""
+    return [f"The run is not over: it waits{until} ({what})."]
+
+
+def _sources(run: Run, bundles: Sequence[Bundle]) -> list[str]:
+    policy = bundles[-1].policy if bundles else run.policy
+    if not bundles:
+        return []
+    if not policy.sources:
+        return ["No sources are configured for this VM, so no network rule is ever added for it."]
+    return [f"Addresses that may be let in (configured sources): {', '.join(plain(one) for one in policy.sources)}."]
+
+
+def _never_judged(diagnoses: Sequence[Diagnosis]) -> list[str]:
+    if not diagnoses:
+        return []
+    judged = {
+        one.hop
+        for one in diagnoses[-1].findings
+        if one.status in (FindingStatus.PASS, FindingStatus.FAIL, FindingStatus.BY_DESIGN)
+    }
+    missing = [hop for hop in HOPS if hop not in judged]
+    if not missing:
+        return []
+    said = f"Not judged: {', '.join(hop.value for hop in missing)}."
+    if Hop.CLIENT in missing or Hop.EDGE in missing:
+        said += " The user's own computer and office network are not visible from Azure."
+    return [said]
+
+
+def _joined(run: Run) -> list[str]:
+    count = len(run.joined)
+    return [f"{count} further alert{'' if count == 1 else 's'} about this VM joined this run."] if count else []
+
+
+def _end(run: Run) -> list[str]:
+    if run.done is None or not run.done.reason:
+        return []
+    return [f"The run ended as {run.done.kind.replace('_', ' ')}: {plain(run.done.reason)}"]

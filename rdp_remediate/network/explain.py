@@ -132,7 +132,9 @@ def _trace(judge: Judge, source: int) -> tuple[list[_Asked], set[int], Filtered]
             continue
         subnet, nic = _layers(filters, arrival, source)
         courses = _courses(subnet, filters.subnet), _courses(nic, filters.nic)
-        results.append(combine(standing, *courses, closed=judge.closed(public=public), guessing=guessing))
+        results.append(
+            combine(standing, *courses, closed=judge.closed(public=public), has_nsg=filters.has_nsg, guessing=guessing)
+        )
         if not results[1:] or (filters.subnet.readable and filters.nic.readable):
             shown = (*subnet, *nic)
         deciding |= {id(rule) for outcomes in courses for _, rule in outcomes or ()}

@@ -64,6 +64,7 @@ def combine(
     nic: tuple[Outcome, ...] | None,
     *,
     closed: bool | None,
+    has_nsg: bool,
     guessing: bool = False,
 ) -> Filtered:
     """The verdict of admin rules, platform default and both NSG layers.
@@ -73,6 +74,7 @@ def combine(
         subnet: Courses of the subnet's NSG; None when there is none.
         nic: Courses of the NIC's NSG; None when there is none.
         closed: Whether this entry is closed without an NSG (Standard); None when the SKU is not known.
+        has_nsg: Whether it is certain that some NSG, read or not, is there.
         guessing: Whether VirtualNetwork may or may not hold the source, for want of routes; if a route adds it, the
             same route takes the reply another way, so such a course never ends in a connection.
     """
@@ -83,7 +85,7 @@ def combine(
         if access is Access.DENY:
             ends.add(Verdict.DENY, own)
         elif access is Access.ALWAYS_ALLOW:
-            if subnet is None and nic is None and closed is not False:
+            if not has_nsg and closed is not False:
                 ends.add(Verdict.INDETERMINATE, (*own, STANDARD_NO_NSG))
             else:
                 ends.add(Verdict.ALLOW, own)

@@ -40,6 +40,11 @@ class Filters:
     nic: NsgLayer
     gaps: tuple[str, ...] = ()
 
+    @property
+    def has_nsg(self) -> bool:
+        """Whether some NSG is certainly there."""
+        return bool(self.subnet.present or self.nic.present)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guarded:

@@ -131,7 +131,7 @@ class Judge:
                 )
                 for layer in (filters.subnet, filters.nic)
             ]
-            found.append(combine(NOTHING, courses[0], courses[1], closed=False))
+            found.append(combine(NOTHING, courses[0], courses[1], closed=False, has_nsg=True))
         return reconcile(found[0], found[1] if len(found) > 1 else None)
 
     def filtered(self, source: int) -> Filtered:
@@ -169,7 +169,7 @@ class Judge:
                 _courses(layer, slab.outcomes(mask) if slab and mask else None)
                 for layer, slab, mask in zip((filters.subnet, filters.nic), pair, masks, strict=True)
             ]
-            results.append(combine(standing, *courses, closed=closed, guessing=guessing))
+            results.append(combine(standing, *courses, closed=closed, has_nsg=filters.has_nsg, guessing=guessing))
         return reconcile(results[0], results[1] if len(results) > 1 else None)
 
     def closed(self, *, public: bool) -> bool | None:

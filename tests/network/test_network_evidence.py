@@ -268,3 +268,9 @@ def test_trace_shows_the_layer_behind_the_one_that_denies() -> None:
     assert rows["subnet", "AllowVnetInBound"] == (False, True)
     assert told.not_reached == ("nic", "lb", "route")
     assert told.steps[-1] == "verdict DENY"
+
+
+def test_always_allow_with_an_unread_subnet_stays_open() -> None:
+    raw = bundle(admin=[admin("AA", "AlwaysAllow")])
+    del raw["resources"][VNET.lower()]
+    assert ask(raw).verdict is Verdict.INDETERMINATE

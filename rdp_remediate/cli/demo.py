@@ -58,7 +58,7 @@ async def run(options: argparse.Namespace) -> ExitCode:
     code = show(report, options.output)
     if options.output == "text" and posted:
         card = posted[-1]
-        sys.stdout.write(f"\nPosted to Teams: {len(card.body)} bytes, answered {card.status}.\n")
+        sys.stdout.write(f"\nPosted to Teams: {len(json.dumps(card.body))} bytes, answered 2xx.\n")
     return code if options.output != "text" else of_report(report)
 
 
@@ -143,6 +143,7 @@ def alert_of(lab: Lab) -> dict[str, Any]:
     dimensions = [{"name": "_ResourceId", "value": lab.vm_id.lower()}]
     if ask.client:
         dimensions.append({"name": "ClientIP", "value": ask.client})
+    dimensions.append({"name": "DestPort", "value": str(ask.dialled_port)})
     if ask.user:
         dimensions.append({"name": "TargetAccount", "value": ask.user})
     workspace = f"{lab.names.group_id}/providers/Microsoft.OperationalInsights/workspaces/law-app".lower()

@@ -20,6 +20,8 @@ _CLIENT_COLUMNS = frozenset(
 )
 _USER_COLUMNS = frozenset({"account", "targetaccount", "targetusername", "username", "user", "accountname"})
 
+_PORT_COLUMNS = frozenset({"destport", "destinationport", "dialledport"})
+
 # A short or full computer name. The worker puts it into a query, so nothing else may pass.
 _COMPUTER_NAME = re.compile(r"\w(?:[\w.\-]{0,252}\w)?")
 
@@ -33,12 +35,14 @@ class Row:
         computer: A computer name.
         client: The address of the computer that tried to connect, in normal form.
         user: The account that tried to connect.
+        dialled_port: The port that was dialled, as firewall and flow logs name it.
     """
 
     resource_id: str | None = None
     computer: str | None = None
     client: str | None = None
     user: str | None = None
+    dialled_port: int | None = None
 
 
 def read_rows(context: JsonObject, where: str) -> list[Row]:
@@ -112,6 +116,7 @@ def _table(table: JsonObject, where: str) -> Iterator[Row]:
 def _row(cells: Iterator[tuple[str, str]]) -> Row:
     """The first usable cell of each kind."""
     found: dict[str, str] = {}
+    port: int | None = None
     for name, value in cells:
         column = name.strip().lower()
         text = value.strip()
@@ -123,4 +128,6 @@ def _row(cells: Iterator[tuple[str, str]]) -> Row:
             found.setdefault("client", client)
         elif column in _USER_COLUMNS and (user := user_name(text)) is not None:
             found.setdefault("user", user)
-    return Row(**found)
+        elif column in _PORT_COLUMNS and text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536:
+            port = port or int(text)
+    return Row(**found, dialled_port=port)

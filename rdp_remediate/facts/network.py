@@ -5,21 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rdp_remediate.facts.network_addresses import Ranges, merge, shown
+from rdp_remediate.facts.network_classic import ClassicVm
 from rdp_remediate.facts.network_json import Json, key, objects, properties, resource_type, text
 from rdp_remediate.facts.network_json import mapping as obj
 from rdp_remediate.facts.network_json import whole_number as number
 from rdp_remediate.facts.network_load_balancers import parse_firewall, parse_load_balancer, parse_policy_group
-from rdp_remediate.facts.network_model import (
-    ClassicVm,
-    DataNote,
-    DnatRule,
-    EffectiveNsg,
-    NetworkFacts,
-    Nic,
-    Subnet,
-    Target,
-    Vnet,
-)
+from rdp_remediate.facts.network_model import DataNote, DnatRule, EffectiveNsg, NetworkFacts, Nic, Subnet, Target, Vnet
 from rdp_remediate.facts.network_operations import (
     parse_classic_vm,
     parse_effective_routes,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from rdp_remediate.facts.network_addresses import AddressSpec, PortSpec, Ranges
+from rdp_remediate.facts.network_classic import ClassicVm
 from rdp_remediate.facts.network_words import Access, Direction, NextHop, RouteSource, Sku, Transport
 from rdp_remediate.models.fact import Reason, Unavailable
 
@@ -307,41 +308,6 @@ class Bastion:
     subnets: tuple[str, ...]
     vnet: str
     sku: str
-
-
-@dataclass(frozen=True, slots=True)
-class AclEntry:
-    """One row of a classic endpoint's ACL; `ranges` None when the subnet could not be read."""
-
-    order: int | None
-    permit: bool | None
-    ranges: Ranges | None
-
-
-@dataclass(frozen=True, slots=True)
-class ClassicEndpoint:
-    """An input endpoint of a classic VM; `acl` None when the evidence does not show it."""
-
-    name: str
-    public_port: int | None
-    private_port: int | None
-    transport: Transport
-    acl: tuple[AclEntry, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
-class ClassicVm:
-    """A VM of the retired classic deployment model."""
-
-    key: str
-    arm_id: str
-    status: str
-    public_addresses: tuple[int, ...]
-    instance_addresses: tuple[int, ...]
-    private_address: int | None
-    endpoints: tuple[ClassicEndpoint, ...]
-    endpoints_read: bool
-    nsg: str
 
 
 @dataclass(frozen=True, slots=True)

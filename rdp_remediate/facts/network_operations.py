@@ -15,10 +15,11 @@ from rdp_remediate.facts.network_addresses import (
     tag_key,
     texts,
 )
+from rdp_remediate.facts.network_classic import AclEntry, ClassicEndpoint, ClassicVm
 from rdp_remediate.facts.network_json import Json, arm_id_of, key, keys, objects, properties, text
 from rdp_remediate.facts.network_json import mapping as obj
 from rdp_remediate.facts.network_json import whole_number as number
-from rdp_remediate.facts.network_model import AclEntry, ClassicEndpoint, ClassicVm, DataNote, Route, RouteTable
+from rdp_remediate.facts.network_model import DataNote, Route, RouteTable
 from rdp_remediate.facts.network_resources import address
 from rdp_remediate.facts.network_rules import transport
 from rdp_remediate.facts.network_words import NextHop, RouteSource

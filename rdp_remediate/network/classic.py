@@ -5,7 +5,8 @@ the rest. Private traffic needs no endpoint and passes no ACL. Source: network-s
 """
 
 from rdp_remediate.facts.network_addresses import IPV6_BASE, address_number, address_text
-from rdp_remediate.facts.network_model import AclEntry, ClassicEndpoint, ClassicVm, NetworkFacts
+from rdp_remediate.facts.network_classic import AclEntry, ClassicEndpoint, ClassicVm
+from rdp_remediate.facts.network_model import NetworkFacts
 from rdp_remediate.facts.network_words import Transport
 from rdp_remediate.network.decision import Decider, Decision, Flow, Layer, Verdict
 from rdp_remediate.network.prefixes import contains, is_public

@@ -21,12 +21,12 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 BASES = ("server2022", "server2022-domain", "server2022-core", "server2022-de", "server2016", "win11")
 """The healthy guest states that winps knows."""
 
-_MISSING = "winps is not there: put the directory of winps at ../shared/tools/winps beside the checkout, or set WINPS"
+_MISSING = "winps is not there: put the directory of winps at ../shared/tools/winps beside the checkout, or set RDP_REMEDIATE_WINPS"
 
 
 def find_winps() -> Path | None:
-    """Returns the winps program, from WINPS or beside the checkout, or None."""
-    path = Path(os.environ.get("WINPS", SHARED / "tools" / "winps" / "winps"))
+    """Returns the winps program, from RDP_REMEDIATE_WINPS or beside the checkout, or None."""
+    path = Path(os.environ.get("RDP_REMEDIATE_WINPS", SHARED / "tools" / "winps" / "winps"))
     return path if path.is_file() else None
 
 

@@ -170,7 +170,7 @@ async def _sinks(settings: Settings, credential: Any) -> list[Sink]:
     if settings.event_grid_topic:
         from rdp_remediate.notify.event_grid import EventGridSink
 
-        sinks.append(EventGridSink(settings.event_grid_topic, credential))
+        sinks.append(EventGridSink(settings.event_grid_topic, credential, connection_verify=settings.ca_bundle or True))
     return sinks
 
 

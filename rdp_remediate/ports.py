@@ -333,8 +333,15 @@ class Ledger(Protocol):
 class Sink(Protocol):
     """One place that gets the summary."""
 
-    name: str
-    renderer: Literal["card", "json", "event"]
+    @property
+    def name(self) -> str:
+        """Stands in reports."""
+        ...
+
+    @property
+    def renderer(self) -> Literal["card", "json", "event"]:
+        """The form that it takes."""
+        ...
 
     async def deliver(self, body: bytes) -> Delivery:
         """Sends one rendered summary and says what became of it; never raises for the network or the server."""

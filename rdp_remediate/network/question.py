@@ -126,6 +126,9 @@ def guest_admission(facts: Facts) -> Fact[guest_firewall.GuestFirewallDecision]:
     firewall = facts.guest.firewall
     if isinstance(firewall, Unavailable):
         return firewall
+    for name, unread in facts.guest.items.items():
+        if name.startswith("firewall.rules"):
+            return unread
     decisions = [
         guest_firewall.admits(firewall.value, flow)
         for client in question.clients

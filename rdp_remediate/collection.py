@@ -179,6 +179,16 @@ def with_guest(bundle: Bundle, answer: Fact[JsonObject]) -> Bundle:
     return bundle.model_copy(update={"guest": answer.value})
 
 
+def with_second_slice(bundle: Bundle, answer: Fact[JsonObject]) -> Bundle:
+    """The bundle with the collector's second answer beside its first, or with the reason why there is none."""
+    if isinstance(answer, Unavailable):
+        missing = UnavailableFact(
+            fact="guest_slice2", resource_id=None, reason=answer.reason.value, detail=answer.detail
+        )
+        return bundle.model_copy(update={"unavailable": [*bundle.unavailable, missing]})
+    return bundle.model_copy(update={"guest_slice2": answer.value})
+
+
 def guest_failure(outcome: WriteOutcome) -> Unavailable | None:
     """Why a Run Command that did not start gives no answer; None for one that runs."""
     match outcome:

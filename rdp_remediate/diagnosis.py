@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from rdp_remediate.checks.check import Check, all_checks, in_order
 from rdp_remediate.checks.outcome import Outcome, skipped, unknown
-from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.facts import Facts, read_facts
 from rdp_remediate.facts.need import UnseenError
+from rdp_remediate.models.bundle import Bundle
+from rdp_remediate.models.fact import Reason
 from rdp_remediate.models.report import (
     HOPS,
     Confidence,
@@ -48,6 +50,32 @@ def diagnose(facts: Facts, checks: Sequence[Check] | None = None) -> Diagnosis:
         paths=list(path_views(facts)),
         probes=list(proof.probes),
     )
+
+
+def diagnose_bundle(bundle: Bundle) -> Diagnosis:
+    """Judges a bundle; what the guest's first answer could not hold is judged from its second, each check from one of them."""
+    first = diagnose(read_facts(bundle))
+    if bundle.guest_slice2 is None:
+        return first
+    second = diagnose(read_facts(bundle.model_copy(update={"guest": bundle.guest_slice2})))
+    later = {finding.check: finding for finding in second.findings}
+    findings = [
+        later[f.check] if _cut_off(f) and later[f.check].status is not FindingStatus.UNKNOWN else f
+        for f in first.findings
+    ]
+    return first.model_copy(
+        update={"findings": findings, "verdict": conclude(findings, reachability(read_facts(bundle)))}
+    )
+
+
+def wants_second_slice(bundle: Bundle, findings: Sequence[Finding]) -> bool:
+    """A check ended unknown because the guest's answer was cut, and nobody has asked for the rest yet."""
+    asked = bundle.guest_slice2 is not None or any(item.fact == "guest_slice2" for item in bundle.unavailable)
+    return not asked and any(_cut_off(finding) for finding in findings)
+
+
+def _cut_off(finding: Finding) -> bool:
+    return finding.status is FindingStatus.UNKNOWN and (finding.because or "").startswith(Reason.TRUNCATED.value)
 
 
 def _run(one: Check, facts: Facts, findings: dict[str, Finding]) -> Outcome:

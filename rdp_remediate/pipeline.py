@@ -9,19 +9,29 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rdp_remediate import collection, execution
-from rdp_remediate.diagnosis import diagnose
+from rdp_remediate.diagnosis import diagnose_bundle, wants_second_slice
 from rdp_remediate.errors import InternalError, NotApplicableError
 from rdp_remediate.facts import references
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Bundle
-from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
+from rdp_remediate.models.fact import Fact, Reason, Unavailable
 from rdp_remediate.models.plan import JournalEntry, Outcome, Step
-from rdp_remediate.models.report import Delivery, Report
+from rdp_remediate.models.report import Delivery, Diagnosis, Report
 from rdp_remediate.models.run import Done, Phase, Run, Wait
 from rdp_remediate.network.question import probe_targets
+from rdp_remediate.parked import poll_guest, poll_write
 from rdp_remediate.planning import History, plan
-from rdp_remediate.ports import Completed, OutcomeUnknown, Progress, Rejected, Services, Started, WriteOutcome
+from rdp_remediate.ports import (
+    Completed,
+    GuestRequest,
+    OutcomeUnknown,
+    Progress,
+    Rejected,
+    Services,
+    Started,
+    WriteOutcome,
+)
 from rdp_remediate.report import render
 from rdp_remediate.report.build import build
 
@@ -63,7 +73,7 @@ async def advance(run: Run, services: Services, until: datetime) -> Run:
 async def report_of(run: Run, services: Services) -> Report:
     """The report of a run as it stands: a projection of run, bundles and journal."""
     bundles = [await services.ledger.get_bundle(reference) for reference in run.bundles]
-    diagnoses = [diagnose(read_facts(bundle)) for bundle in bundles]
+    diagnoses = [diagnose_bundle(bundle) for bundle in bundles]
     return build(run, bundles, diagnoses, await services.ledger.journal(run.run_id), services.clock.now())
 
 
@@ -107,7 +117,11 @@ async def _judge(run: Run, services: Services) -> Run:
     bundle = await services.ledger.get_bundle(run.bundles[-1])
     services.progress(Progress("judge", "walking the hops"))
     facts = read_facts(bundle)
-    diagnosis = diagnose(facts)
+    diagnosis = diagnose_bundle(bundle)
+    if run.tier > 1 and wants_second_slice(bundle, diagnosis.findings):
+        asked = await _ask_second_slice(run, services, bundle)
+        if asked is not None:
+            return asked
     for finding in diagnosis.findings:
         services.progress(Progress(finding.hop.value, f"{finding.status.value}: {finding.title}", done=True))
     journal = await services.ledger.journal(run.run_id)
@@ -125,7 +139,40 @@ async def _judge(run: Run, services: Services) -> Run:
         run = await _deliver(_park(run, wait, Phase.COLLECT), services)
         await services.ledger.unlock_vm(run.target.vm_id, run.run_id)
         return run
+    if run.tier == 1 and not await _news(run, services, diagnosis):
+        # A hint that shows nothing new is no news; its report stays in the store.
+        run = run.model_copy(update={"reported": True})
     return await _end(run, services, Done(kind="judged"))
+
+
+async def _ask_second_slice(run: Run, services: Services, bundle: Bundle) -> Run | None:
+    """Starts the collector for what did not fit into its first answer; None if it cannot be started."""
+    services.progress(Progress("guest", "asking Windows for what did not fit into its first answer"))
+    request = GuestRequest(
+        run_id=run.run_id,
+        script="collect",
+        slice=2,
+        user=run.target.user,
+        self_address=_self_address(bundle),
+        deadline_s=collection.GUEST_SECONDS,
+    )
+    started = await services.guest.start(run.target.vm_id, request)
+    if not isinstance(started, Started):
+        return None
+    operation_id = f"{run.run_id}-slice2-{run.pass_number}"
+    await services.ledger.put_operation(operation_id, started.operation)
+    return _park(run, Wait(kind="operation", operation_id=operation_id, purpose="slice"), Phase.JUDGE)
+
+
+async def _news(run: Run, services: Services, diagnosis: Diagnosis) -> bool:
+    """Compares the path decisions with the last known ones and keeps the new ones; a broken verdict is always news."""
+    now = {f"{view.client} {view.dialled}": view.verdict for view in diagnosis.paths}
+    known = await services.ledger.decisions(run.target.vm_id)
+    await services.ledger.remember_decisions(run.target.vm_id, now)
+    worse = known is not None and any(
+        known.get(flow) == "ALLOW" and verdict != "ALLOW" for flow, verdict in now.items()
+    )
+    return worse or (known is None and diagnosis.verdict.status == "broken")
 
 
 async def _history(services: Services, journal: Sequence[JournalEntry], run: Run) -> History:
@@ -259,17 +306,21 @@ async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
 async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: datetime) -> Run:
     operation_id = str(wait.operation_id)
     if wait.purpose == "start_vm":
-        ended = await _poll_write(services, operation_id, until)
+        ended = await poll_write(services, operation_id, until)
         if isinstance(ended, Started):
             return run.model_copy(update={"due_at": _in(services, ended.retry_after_s)})
         entries = [e for e in await services.ledger.journal(run.run_id) if e.outcome is Outcome.INTENDED]
         moved = await _platform_ended(_unpark(run), services, entries, ended)
         await services.ledger.delete_operation(operation_id)
         return moved
-    answer = await _poll_guest(services, operation_id, until)
+    answer = await poll_guest(services, operation_id, until)
     if isinstance(answer, Started):
         return run.model_copy(update={"due_at": _in(services, answer.retry_after_s)})
-    if wait.purpose == "collect":
+    if wait.purpose == "slice":
+        bundle = await services.ledger.get_bundle(run.bundles[-1])
+        run = await _keep(run, services, collection.with_second_slice(bundle, answer))
+        moved = _unpark(run)
+    elif wait.purpose == "collect":
         bundle = await services.ledger.get_bundle(run.bundles[-1])
         run = await _keep(run, services, await collection.probe(collection.with_guest(bundle, answer), services))
         moved = _unpark(run)
@@ -290,38 +341,6 @@ async def _repaired(run: Run, services: Services, answer: Fact[JsonObject]) -> R
         run = run.model_copy(update={"guest_answer": reference})
     able = execution.ready(run, await services.ledger.journal(run.run_id))
     return await _act_network(run, services, able.network)
-
-
-async def _poll_guest(services: Services, operation_id: str, until: datetime) -> Started | Fact[JsonObject]:
-    while True:
-        state = await services.ledger.get_operation(operation_id)
-        if state is None:
-            return Unavailable(Reason.UNREACHABLE, "the poll state of the Run Command is gone from the store", "guest")
-        if isinstance(state.get("answer"), dict):
-            return Observed(state["answer"], "guest", services.clock.now())
-        polled = await services.guest.poll(state)
-        if not isinstance(polled, Started):
-            if not isinstance(polled, Unavailable):
-                await services.ledger.put_operation(operation_id, {"answer": polled.value})
-            return polled
-        await services.ledger.put_operation(operation_id, polled.operation)
-        if _in(services, polled.retry_after_s) > until:
-            return polled
-        await services.clock.sleep(polled.retry_after_s)
-
-
-async def _poll_write(services: Services, operation_id: str, until: datetime) -> WriteOutcome:
-    while True:
-        state = await services.ledger.get_operation(operation_id)
-        if state is None:
-            return OutcomeUnknown("the poll state of the operation is gone from the store")
-        polled = await services.writes.poll(state)
-        if not isinstance(polled, Started):
-            return polled
-        await services.ledger.put_operation(operation_id, polled.operation)
-        if _in(services, polled.retry_after_s) > until:
-            return polled
-        await services.clock.sleep(polled.retry_after_s)
 
 
 async def _end(run: Run, services: Services, done: Done) -> Run:

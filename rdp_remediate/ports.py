@@ -321,6 +321,14 @@ class Ledger(Protocol):
         """The rules of ours whose time is over."""
         ...
 
+    async def decisions(self, vm_id: str) -> JsonObject | None:
+        """The last known path decisions of a VM, for hints to compare with."""
+        ...
+
+    async def remember_decisions(self, vm_id: str, decisions: JsonObject) -> None:
+        """Keeps the path decisions of a VM."""
+        ...
+
     def due(self, now: datetime) -> AsyncIterator[Run]:
         """Runs that are not done, past their due time and not claimed."""
         ...

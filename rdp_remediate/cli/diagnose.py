@@ -15,7 +15,7 @@ from rdp_remediate.cli.exit_codes import ExitCode
 from rdp_remediate.cli.output import add_output, show
 from rdp_remediate.cli.progress import LiveProgress
 from rdp_remediate.cli.runs import run_to_end
-from rdp_remediate.diagnosis import diagnose
+from rdp_remediate.diagnosis import diagnose_bundle
 from rdp_remediate.errors import NotApplicableError, StoreError, UsageError
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.models.bundle import Bundle, Mode
@@ -226,7 +226,7 @@ def replay(options: argparse.Namespace) -> Report:
 def report_of_bundle(bundle: Bundle) -> Report:
     """The report of an observe run over this evidence."""
     facts = read_facts(bundle)
-    diagnosis = diagnose(facts)
+    diagnosis = diagnose_bundle(bundle)
     name = bundle.target.vm_id.rsplit("/", 1)[-1]
     who = bundle.requested_by
     incident = Incident(

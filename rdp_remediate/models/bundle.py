@@ -91,6 +91,9 @@ class Bundle(Document):
     resources: dict[str, JsonObject] = {}
     operations: dict[str, dict[str, Any]] = {}
     guest: JsonObject | None = None
+    guest_slice2: JsonObject | None = Field(
+        default=None, description="a second answer with what did not fit into the first; never joined with it in one check"
+    )
     client_check: JsonObject | None = None
     probes: list[ProbeRecord] = []
     logs: dict[str, list[JsonObject]] = {}

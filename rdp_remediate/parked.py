@@ -1,0 +1,41 @@
+"""Operations that outlive a message: polled from where their row in the store says, and rewritten after each poll."""
+
+from datetime import datetime, timedelta
+
+from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
+from rdp_remediate.ports import OutcomeUnknown, Services, Started, WriteOutcome
+
+
+async def poll_guest(services: Services, operation_id: str, until: datetime) -> Started | Fact[JsonObject]:
+    """Polls a parked Run Command until it ends or the time is over; its answer survives a crash before it is used."""
+    while True:
+        state = await services.ledger.get_operation(operation_id)
+        if state is None:
+            return Unavailable(Reason.UNREACHABLE, "the poll state of the Run Command is gone from the store", "guest")
+        if isinstance(state.get("answer"), dict):
+            return Observed(state["answer"], "guest", services.clock.now())
+        polled = await services.guest.poll(state)
+        if not isinstance(polled, Started):
+            if not isinstance(polled, Unavailable):
+                await services.ledger.put_operation(operation_id, {"answer": polled.value})
+            return polled
+        await services.ledger.put_operation(operation_id, polled.operation)
+        if services.clock.now() + timedelta(seconds=polled.retry_after_s) > until:
+            return polled
+        await services.clock.sleep(polled.retry_after_s)
+
+
+async def poll_write(services: Services, operation_id: str, until: datetime) -> WriteOutcome:
+    """Polls a parked operation until it ends or the time is over."""
+    while True:
+        state = await services.ledger.get_operation(operation_id)
+        if state is None:
+            return OutcomeUnknown("the poll state of the operation is gone from the store")
+        polled = await services.writes.poll(state)
+        if not isinstance(polled, Started):
+            return polled
+        await services.ledger.put_operation(operation_id, polled.operation)
+        if services.clock.now() + timedelta(seconds=polled.retry_after_s) > until:
+            return polled
+        await services.clock.sleep(polled.retry_after_s)

@@ -1,6 +1,7 @@
 """A report as a Teams message."""
 
 import json
+
 from rdp_remediate.models.report import Report
 from rdp_remediate.report.wording import plain
 

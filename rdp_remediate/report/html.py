@@ -1,6 +1,7 @@
 """A report as a page."""
 
 from html import escape
+
 from rdp_remediate.models.report import Report
 from rdp_remediate.report import text
 

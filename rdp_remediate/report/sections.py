@@ -1,0 +1,132 @@
+"""What a person has to know, in the order of its weight, as data; text, card and page only lay it out."""
+
+from rdp_remediate.models.bundle import UnavailableFact
+from rdp_remediate.models.plan import JournalEntry, Outcome, Step
+from rdp_remediate.models.report import Effect, Finding, FindingStatus, Proof, Report
+from rdp_remediate.report.wording import OUTCOME_WORDS, PROOF_WORDS, REASON_WORDS, last_name, plain
+
+_TROUBLE = (Outcome.FAILED, Outcome.OUTCOME_UNKNOWN, Outcome.STALE)
+
+
+def proof_line(report: Report) -> str:
+    """What shows that RDP answers, or that nothing does."""
+    verdict = report.verdict
+    detail = f" - {plain(verdict.proof_detail)}" if verdict.proof_detail else ""
+    return f"{PROOF_WORDS[verdict.proof.value]}{detail}" if verdict.proof is not Proof.NONE else f"none{detail}"
+
+
+def action_line(entry: JournalEntry) -> str:
+    """One step of the journal: what, and how it ended."""
+    who = f", approved by {plain(entry.approved_by)}" if entry.approved_by else ""
+    spent = f", {(entry.ended_at - entry.started_at).total_seconds():.1f} s" if entry.ended_at else ""
+    detail = f": {plain(entry.detail)}" if entry.detail and entry.outcome is not Outcome.APPLIED else ""
+    return f"{plain(entry.step.title)} - {OUTCOME_WORDS[entry.outcome]}{spent}{who}{detail}"
+
+
+def action_symbol(entry: JournalEntry) -> str:
+    """A mark for how a step ended."""
+    if entry.outcome in (Outcome.APPLIED, Outcome.ALREADY_TRUE):
+        return "✓"
+    return "✗" if entry.outcome is Outcome.FAILED else "?" if entry.outcome in _TROUBLE else "·"
+
+
+def undo_line(entry: JournalEntry) -> str | None:
+    """How a person takes one applied step back, or None when there is nothing to take back."""
+    step = entry.step
+    if entry.outcome is not Outcome.APPLIED:
+        return None
+    if step.kind == "security_rule":
+        return f"az network nsg rule delete --ids {plain(step.target.get('nsg_id'))}/securityRules/{plain(step.target.get('name'))}"
+    if step.kind == "start_vm":
+        return f"az vm deallocate --ids {plain(step.target.get('vm_id'))}"
+    if step.kind == "jit_request":
+        return "it ends by itself; earlier in Defender for Cloud"
+    if not step.undoable or step.kind == "service_restart":
+        return "cannot be taken back"
+    before = entry.before if entry.before is not None else step.expected
+    what = ", ".join(plain(value) for value in step.target.values())
+    return f"set {what} back to {plain(before)}" if before is not None else f"remove {what} again"
+
+
+def waiting_steps(report: Report) -> list[Step]:
+    """The steps that wait for a person, in plan order."""
+    return [step for step in report.plan.steps if step.step_id in report.waiting]
+
+
+def open_steps(report: Report) -> list[Step]:
+    """Steps that were planned but neither wait nor were tried: what mode observe would have done."""
+    tried = {entry.step.step_id for entry in report.actions}
+    return [step for step in report.plan.steps if step.step_id not in report.waiting and step.step_id not in tried]
+
+
+def causes(report: Report) -> list[Finding]:
+    """The findings behind the verdict's causes, in the verdict's order."""
+    named = {f.fault: f for f in reversed(report.findings) if f.status in (FindingStatus.FAIL, FindingStatus.BY_DESIGN)}
+    return [named[fault] for fault in report.verdict.causes if fault in named]
+
+
+def by_hand(report: Report) -> list[tuple[str, str]]:
+    """Fault and steps for each cause that no step of the plan repairs."""
+    covered = {fault for step in report.plan.steps for fault in step.faults}
+    said = [(f.fault or f.check, plain(f.by_hand)) for f in causes(report) if f.by_hand and f.fault not in covered]
+    known = {fault for fault, _ in said}
+    refused = [
+        r for r in report.plan.refusals if r.code == "by_hand" and r.fault not in known and r.fault not in covered
+    ]
+    return said + [(r.fault, plain(r.why)) for r in refused]
+
+
+def refusals(report: Report) -> list[str]:
+    """Why a fault is not repaired, and whom to ask."""
+    return [
+        f"{plain(r.fault)}: {plain(r.why)}{f' Ask {plain(r.owner)}.' if r.owner else ''}"
+        for r in report.plan.refusals
+        if r.code != "by_hand"
+    ]
+
+
+def other_findings(report: Report) -> list[str]:
+    """Failed checks that are no cause: risks, what is degraded, what limits our sight, what is only possible."""
+    out = []
+    for finding in report.findings:
+        if finding.status is FindingStatus.FAIL and finding.fault not in report.verdict.causes:
+            kind = finding.effect.value if finding.effect else "note"
+            words = {"blocks": "possible cause", "degrades": "degraded", "blinds": "limits our sight"}
+            out.append(f"{words.get(kind, kind)}: {plain(finding.reason or finding.title)}")
+    return out
+
+
+def unseen(report: Report) -> list[str]:
+    """What could not be seen: checks without an answer, checks with a bug of ours, then reads that failed."""
+    out = [
+        f"unknown: {plain(f.title)} {plain(f.reason or '')}".rstrip()
+        for f in report.findings
+        if f.status is FindingStatus.UNKNOWN and not _follows(f, report)
+    ]
+    out += [
+        f"our own bug: {plain(f.title)} {plain(f.reason or '')}"
+        for f in report.findings
+        if f.status is FindingStatus.ERROR
+    ]
+    return out + [_unavailable(one) for one in report.unavailable]
+
+
+def _follows(finding: Finding, report: Report) -> bool:
+    """Whether a check is unknown only because another, listed check is."""
+    return any(finding.because == other.check for other in report.findings)
+
+
+def _unavailable(one: UnavailableFact) -> str:
+    where = f" of {plain(last_name(one.resource_id))}" if one.resource_id else ""
+    detail = f" - {plain(one.detail)}" if one.detail else ""
+    return f"{plain(one.fact)}{where}: {REASON_WORDS.get(one.reason, plain(one.reason))}{detail}"
+
+
+def risks_of(step: Step) -> str:
+    """The risk of a step and why a person is asked."""
+    return f"{step.risk.value}{f'; {plain(step.approval)}' if step.approval else ''}"
+
+
+def has_risk(report: Report) -> bool:
+    """Whether any failed check is a risk."""
+    return any(f.effect is Effect.RISK and f.status is FindingStatus.FAIL for f in report.findings)

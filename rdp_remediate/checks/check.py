@@ -10,6 +10,7 @@ from functools import cache
 
 from rdp_remediate import checks
 from rdp_remediate.checks.outcome import Outcome
+from rdp_remediate.docstring import section_of
 from rdp_remediate.errors import InternalError
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.models.report import HOPS, Hop
@@ -34,15 +35,7 @@ class Check:
 
     def section(self, heading: str) -> str:
         """A section of the docstring (Why, Evidence, By hand) as one text, or an empty string."""
-        lines: list[str] = []
-        inside = False
-        for line in (inspect.getdoc(self.judge) or "").splitlines()[1:]:
-            starts = not line.startswith(" ") and ":" in line
-            if starts:
-                inside = line.lower().startswith(f"{heading.lower()}:")
-            if inside:
-                lines.append((line.partition(":")[2] if starts else line).strip())
-        return "\n".join(lines).strip()
+        return section_of(self.judge, heading)
 
     def by_hand(self, fault: str) -> str:
         """The steps a person would take for one fault, or the whole text when it does not tell faults apart."""

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Literal
 
 from rdp_remediate import fixes
+from rdp_remediate.docstring import section_of
 from rdp_remediate.errors import InternalError
 from rdp_remediate.facts.closings import ClosingKind
 from rdp_remediate.facts.facts import Facts
@@ -78,6 +79,10 @@ class Fix:
     def title(self) -> str:
         """What the fix does, in the imperative."""
         return (inspect.getdoc(self.generate) or "").splitlines()[0]
+
+    def section(self, heading: str) -> str:
+        """A section of the docstring (Changes, Undo, Refuses when) as one text, or an empty string."""
+        return section_of(self.generate, heading)
 
 
 RUN_COMMAND = ("Microsoft.Compute/virtualMachines/read", "Microsoft.Compute/virtualMachines/runCommand/action")

@@ -29,7 +29,6 @@ from rdp_remediate.ports import (
 )
 
 SETTLED = (Outcome.APPLIED, Outcome.ALREADY_TRUE)
-REPEATABLE = (Outcome.STALE, Outcome.OUTCOME_UNKNOWN)
 BUSY_TRIES = 5
 REPAIR_SECONDS = 60
 
@@ -57,10 +56,8 @@ def ready(run: Run, journal: Sequence[JournalEntry]) -> Ready:
     steps = (run.plan or Plan()).steps
     if run.mode not in (Mode.APPROVE, Mode.AUTO):
         return Ready()
-    last = {entry.step.step_id: entry.outcome for entry in journal}
-    # A fresh plan that still holds a stale or lost step is new evidence that it did not take effect.
-    again = {e.step.step_id for e in journal if e.pass_number < run.pass_number and e.outcome in REPEATABLE}
-    open_steps = [s for s in steps if s.step_id not in last or last[s.step_id] is Outcome.STALE or s.step_id in again]
+    last = {entry.step.step_id: entry for entry in journal}
+    open_steps = [s for s in steps if s.step_id not in last or _again(last[s.step_id], run)]
     may = [s for s in open_steps if s.step_id in run.approved or (run.mode is Mode.AUTO and s.approval is None)]
     # A group runs whole or not at all: half a fix is none.
     held = {s.group for s in open_steps if s not in may}
@@ -71,13 +68,20 @@ def ready(run: Run, journal: Sequence[JournalEntry]) -> Ready:
         return Ready(platform=platform, waiting=waiting)
     guest = tuple(s for s in may if s.layer == "guest")
     inner = [s for s in steps if s.layer != "network"]
-    unsettled = [s for s in inner if s not in guest and last.get(s.step_id) not in SETTLED]
-    failed = [e for e in journal if e.step.layer != "network" and e.outcome not in SETTLED]
-    still_failed = [e for e in failed if e.step.step_id in {s.step_id for s in inner}]
+    settled = {step_id for step_id, entry in last.items() if entry.outcome in SETTLED}
+    unsettled = [s for s in inner if s not in guest and s.step_id not in settled]
     network = tuple(s for s in may if s.layer == "network")
-    if unsettled or still_failed:
+    if guest or unsettled:
+        # Asked again once the guest steps have ended: a stale or failed one keeps the door shut.
         return Ready(guest=guest, waiting=(*waiting, *network))
     return Ready(guest=guest, network=network, waiting=waiting)
+
+
+def _again(entry: JournalEntry, run: Run) -> bool:
+    """A fresh plan that still holds a stale or lost step is new evidence that it did not take effect."""
+    return entry.outcome is Outcome.STALE or (
+        entry.outcome is Outcome.OUTCOME_UNKNOWN and entry.pass_number < run.pass_number
+    )
 
 
 async def intend(run: Run, services: Services, steps: Sequence[Step]) -> list[JournalEntry]:

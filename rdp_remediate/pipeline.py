@@ -296,7 +296,8 @@ async def _wait(run: Run, services: Services, until: datetime) -> Run:
 
 async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
     if any(step_id in run.approved for step_id in wait.step_ids):
-        return _next_pass(run.model_copy(update={"reported": False}))
+        # Nothing was done in this pass yet: it is collected again and replaced.
+        return _unpark(run.model_copy(update={"reported": False}))
     if wait.until is not None and services.clock.now() >= wait.until:
         reason = f"nobody decided within {APPROVAL_DAYS} days"
         return await _end(run.model_copy(update={"reported": True}), services, Done(kind="judged", reason=reason))

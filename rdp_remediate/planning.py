@@ -213,7 +213,7 @@ def _deliberate(one: Fix, facts: Facts) -> list[str]:
     closings = facts.closings(nsg_ids)
     if isinstance(closings, Unavailable):
         return [*reasons, f"who closed it could not be read ({closings.detail})"]
-    if one.layer == "guest" and one.closed_by and isinstance(facts.guest.changes, Unavailable):
+    if one.closed_by and isinstance(facts.guest.changes, Unavailable):
         reasons.append(f"who closed it inside Windows could not be read ({facts.guest.changes.detail})")
     recent = [c for c in closings.value if facts.at - c.at <= timedelta(days=7)]
     pair = together(recent)

@@ -12,10 +12,14 @@ from rdp_remediate.models.report import HOPS, Diagnosis, FindingStatus, Hop
 from rdp_remediate.models.run import Run
 from rdp_remediate.network.marker import read_marker
 from rdp_remediate.report.permanent_rule import az_line, bicep_lines
-from rdp_remediate.report.wording import clock, plain
+from rdp_remediate.report.wording import clock, last_name, plain
 
 _KINDS = {"guest": ("service", "firewall"), "network": ("network",), "platform": ("power",)}
 """Which kinds of closing the steps of a layer reverse."""
+
+_OPENS_NOTHING = ("service_restart",)
+_NSG = "/networksecuritygroups/"
+_SLASHES_OF_AN_NSG = 8
 
 
 def notes(
@@ -62,8 +66,9 @@ def _temporary(journal: Sequence[JournalEntry]) -> list[str]:
             said.append(
                 "\n".join(
                     [
-                        f"Temporary access until {clock(until)}: {plain(entry.step.title)}. The rule is removed then.",
-                        "To make it permanent with Bicep:",
+                        f"Temporary access until {clock(until)}: the rule {plain(entry.step.target.get('name'))} in "
+                        f"{plain(last_name(str(entry.step.target.get('nsg_id'))))} is removed then.",
+                        "To make it permanent with Bicep, in the resource group of the NSG:",
                         *bicep_lines(entry.step),
                         "or with az:",
                         az_line(entry.step),
@@ -74,23 +79,25 @@ def _temporary(journal: Sequence[JournalEntry]) -> list[str]:
 
 
 def _authors(bundles: Sequence[Bundle], journal: Sequence[JournalEntry]) -> list[str]:
-    applied = [e for e in journal if e.outcome is Outcome.APPLIED]
+    applied = [e for e in journal if e.outcome is Outcome.APPLIED and e.step.kind not in _OPENS_NOTHING]
     if not applied or not bundles:
         return []
     first = bundles[0]
-    nsg_ids = [one for one in first.resources if "/networksecuritygroups/" in one and one.count("/") == 8]
+    nsg_ids = [one for one in first.resources if _NSG in one and one.count("/") == _SLASHES_OF_AN_NSG]
     closings = read_facts(first).closings(nsg_ids)
-    said = []
+    if isinstance(closings, Unavailable):
+        return [f"Author unknown: who closed what was opened here could not be read ({plain(closings.detail)})."]
+    said, unknown = [], []
     for entry in applied:
-        title = plain(entry.step.title)
-        if isinstance(closings, Unavailable):
-            said.append(
-                f"Author unknown: who closed what '{title}' opened could not be read ({plain(closings.detail)})."
-            )
-        elif not (found := _authored(closings.value, entry)):
-            said.append(f"Author unknown: no evidence names who closed what '{title}' opened.")
+        found = _authored(closings.value, entry)
+        if found:
+            said.append(f"'{plain(entry.step.title)}' reversed a change with a known author: {plain(found[-1].text)}.")
         else:
-            said.append(f"'{title}' reversed a change with a known author: {plain(found[-1].text)}.")
+            unknown.append(f"'{plain(entry.step.title)}'")
+    if unknown:
+        said.append(
+            f"Author unknown: no evidence of the last 7 days names who closed what this opened: {'; '.join(unknown)}."
+        )
     return said
 
 
@@ -130,7 +137,7 @@ def _never_judged(diagnoses: Sequence[Diagnosis]) -> list[str]:
     missing = [hop for hop in HOPS if hop not in judged]
     if not missing:
         return []
-    said = f"Not judged: {', '.join(hop.value for hop in missing)}."
+    said = f"Not judged, for want of evidence: {', '.join(hop.value for hop in missing)}."
     if Hop.CLIENT in missing or Hop.EDGE in missing:
         said += " The user's own computer and office network are not visible from Azure."
     return [said]

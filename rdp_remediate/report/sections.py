@@ -2,7 +2,7 @@
 
 from rdp_remediate.models.bundle import UnavailableFact
 from rdp_remediate.models.plan import JournalEntry, Outcome, Step
-from rdp_remediate.models.report import Effect, Finding, FindingStatus, Proof, Report
+from rdp_remediate.models.report import Finding, FindingStatus, Report
 from rdp_remediate.report.wording import OUTCOME_WORDS, PROOF_WORDS, REASON_WORDS, last_name, plain
 
 _TROUBLE = (Outcome.FAILED, Outcome.OUTCOME_UNKNOWN, Outcome.STALE)
@@ -11,8 +11,11 @@ _TROUBLE = (Outcome.FAILED, Outcome.OUTCOME_UNKNOWN, Outcome.STALE)
 def proof_line(report: Report) -> str:
     """What shows that RDP answers, or that nothing does."""
     verdict = report.verdict
-    detail = f" - {plain(verdict.proof_detail)}" if verdict.proof_detail else ""
-    return f"{PROOF_WORDS[verdict.proof.value]}{detail}" if verdict.proof is not Proof.NONE else f"none{detail}"
+    word = PROOF_WORDS[verdict.proof.value]
+    # A headline often is the proof already; nobody wants to read it twice.
+    if not verdict.proof_detail or verdict.proof_detail in verdict.headline:
+        return word
+    return f"{word} - {plain(verdict.proof_detail)}"
 
 
 def action_line(entry: JournalEntry) -> str:
@@ -125,8 +128,3 @@ def _unavailable(one: UnavailableFact) -> str:
 def risks_of(step: Step) -> str:
     """The risk of a step and why a person is asked."""
     return f"{step.risk.value}{f'; {plain(step.approval)}' if step.approval else ''}"
-
-
-def has_risk(report: Report) -> bool:
-    """Whether any failed check is a risk."""
-    return any(f.effect is Effect.RISK and f.status is FindingStatus.FAIL for f in report.findings)

@@ -56,6 +56,8 @@ def _actions(report: Report) -> list[str]:
         undo = sections.undo_line(entry)
         if undo:
             out.append(f"    undo: {undo}")
+    if any(sections.undo_line(entry) for entry in report.actions):
+        out.append(f"    all of it: rdp-remediate undo {report.run_id}")
     return out
 
 
@@ -79,8 +81,7 @@ def _deciding(report: Report, *, explain: bool) -> list[str]:
         out += [f"    {line}" for line in deciding.deciders(view)]
         passed = deciding.passed_by(view)
         for one in passed[: None if explain else MOST_PASSED_BY]:
-            priority = "" if one.priority is None else f" ({one.priority})"
-            out.append(f"    before it, {one.access} {one.rule}{priority} did not match: {one.why}")
+            out.append(f"    asked before: {one.rule} ({one.priority}, {one.access}) did not match: {one.why}")
         if len(passed) > MOST_PASSED_BY and not explain:
             out.append(f"    and {len(passed) - MOST_PASSED_BY} more rules that did not match (--explain lists them)")
         out += [line for gap in view.data_gaps for line in _wrapped(f"not seen: {plain(gap)}", "    ")]

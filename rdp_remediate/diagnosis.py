@@ -160,11 +160,15 @@ def conclude(findings: Sequence[Finding], proof: Reachability) -> Verdict:
 
 
 def _not_proven(findings: Sequence[Finding], proof: Reachability) -> str:
-    unseen = [f for f in findings if f.status in (FindingStatus.UNKNOWN, FindingStatus.ERROR)]
+    names = {f.check for f in findings}
+    unseen = [
+        f for f in findings if f.status in (FindingStatus.UNKNOWN, FindingStatus.ERROR) and f.because not in names
+    ]
     if not unseen:
         return f"No cause was found, but RDP is not proven: {proof.detail}"
-    first = _first(unseen)
-    return f"No cause was found, but not everything could be seen ({first.title} {first.reason or ''}): {proof.detail}"
+    reasons = list(dict.fromkeys(f.reason or f.title for f in unseen))
+    more = f"; and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    return f"No cause was found, but not everything could be seen: {reasons[0].rstrip('.')}{more}. {proof.detail}"
 
 
 def _first(findings: Sequence[Finding]) -> Finding:

@@ -15,7 +15,8 @@ from rdp_remediate.errors import UsageError
 from rdp_remediate.ports import Clock, Ledger, Progress, Records, Services, Sink
 from rdp_remediate.settings import Settings
 
-LAB_PROBE_S = 0.5
+LAB_PROBE_S = 0.3
+LAB_POLL_S = 0.1
 
 
 class WallClock:
@@ -115,8 +116,10 @@ async def open_services(
     clients = arm.ArmClients(credential, endpoint)
     identity = arm.correlation_id(correlation) if correlation else None
     longest = float(settings.poll_interval_cap_s)
-    short = PollTimes(default_s=min(2.0, longest), longest_s=min(5.0, longest))
-    started = PollTimes(default_s=min(5.0, longest), longest_s=longest)
+    # The lab answers at once; Azure needs seconds, and Compute never says how many.
+    pause_s = LAB_POLL_S if settings.in_lab else 5.0
+    short = PollTimes(default_s=min(pause_s, 2.0, longest), longest_s=min(5.0, longest))
+    started = PollTimes(default_s=min(pause_s, longest), longest_s=longest)
     writes = AzureWrites(clients, correlation_id=identity, poll_times=short, started_times=started)
     logs = AzureLogQueries(
         credential, settings.workspace_id, endpoint=settings.log_analytics_url, connection_verify=verify

@@ -1,0 +1,79 @@
+"""What a run does when it may not see or change something."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rdp_remediate.lab.server import Lab
+from tests.acceptance.playing import play_scenario
+
+OPTIONAL = (
+    "Microsoft.Authorization/locks/read",
+    "Microsoft.Security/*",
+    "Microsoft.Network/bastionHosts/read",
+    "Microsoft.ResourceHealth/*",
+    "Microsoft.ResourceGraph/*",
+    "Microsoft.Insights/*",
+    "Microsoft.Resources/*",
+    "Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action",
+    "Microsoft.Network/networkInterfaces/effectiveRouteTable/action",
+    "Microsoft.Network/virtualNetworks/listNetworkManagerEffectiveSecurityAdminRules/action",
+)
+
+
+def denied(*actions: str) -> Callable[[Lab], None]:
+    """Takes rights away from the lab's identity."""
+
+    def prepare(lab: Lab) -> None:
+        lab.world.denied_actions.extend(actions)
+
+    return prepare
+
+
+@pytest.mark.parametrize("name", ["nsg-no-allow-rule", "nsg-no-allow-rule+fw-rdp-rule-disabled"])
+async def test_without_every_optional_right_the_nsgs_still_give_a_verdict_and_nothing_is_changed(
+    name: str, tmp_path: Path
+) -> None:
+    one = await play_scenario(name, "modelled", tmp_path, prepare=denied(*OPTIONAL))
+    assert one.diagnoses[0].verdict.status == "broken"
+    assert "nsg-no-allow-rule" in {f.fault for f in one.diagnoses[0].findings}
+    assert one.writes() == []
+    unseen = {item.fact for item in one.report.unavailable}
+    assert {"effective_security_rules", "effective_routes", "effective_admin_rules", "changes", "locks"} <= unseen
+    assert all(item.reason == "forbidden" for item in one.report.unavailable if item.fact in unseen - {"guest"})
+
+
+async def test_without_effective_rules_the_verdict_comes_from_the_nsgs(tmp_path: Path) -> None:
+    one = await play_scenario(
+        "nsg-no-allow-rule",
+        "modelled",
+        tmp_path,
+        prepare=denied("Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action"),
+    )
+    assert one.diagnoses[0].verdict.causes == ["nsg-no-allow-rule"]
+    assert one.diagnoses[-1].verdict.status == "reachable"
+    assert "effective_security_rules" in {item.fact for item in one.report.unavailable}
+
+
+async def test_without_run_command_nothing_inside_windows_is_guessed(tmp_path: Path) -> None:
+    one = await play_scenario(
+        "fw-rdp-rule-disabled",
+        "modelled",
+        tmp_path,
+        prepare=denied("Microsoft.Compute/virtualMachines/runCommand/action"),
+    )
+    verdict = one.diagnoses[0].verdict
+    assert verdict.status == "not_proven"
+    assert verdict.causes == []
+    assert one.writes() == []
+    guest = [f for f in one.diagnoses[0].findings if f.hop.value.startswith("guest")]
+    assert {f.status.value for f in guest} == {"unknown"}
+
+
+async def test_a_stopped_vm_is_judged_without_effective_rules(tmp_path: Path) -> None:
+    one = await play_scenario("vm-deallocated+nsg-no-allow-rule", "modelled", tmp_path)
+    assert one.diagnoses[0].verdict.causes == ["vm-deallocated", "nsg-no-allow-rule"]
+    assert one.writes() == []
+    assert one.run.wait is not None
+    assert one.run.wait.kind == "approval"

@@ -76,7 +76,7 @@ def lab_environment(lab: Lab, store: str) -> dict[str, str]:
     found = {
         **lab.exports(),
         "RDP_REMEDIATE_ARM_URL": lab.arm_url,
-        "RDP_REMEDIATE_CA_BUNDLE": str(lab.ca_bundle),
+        "RDP_REMEDIATE_CA_BUNDLE": str(lab.ca_file),
         "RDP_REMEDIATE_CONNECT_TO": ",".join(lab.connect_to),
         "RDP_REMEDIATE_MAX_MODE": policy.mode if policy else "auto",
         "RDP_REMEDIATE_UNTAGGED": policy.mode if policy else "auto",

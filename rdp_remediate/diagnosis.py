@@ -111,7 +111,7 @@ def _finding(one: Check, outcome: Outcome) -> Finding:
         effect=outcome.effect,
         confidence=outcome.confidence,
         because=outcome.because,
-        by_hand=one.by_hand(outcome.fault) if outcome.fault else None,
+        by_hand=one.by_hand(outcome.fault, outcome.evidence) if outcome.fault else None,
         evidence=outcome.evidence,
     )
 

@@ -4,9 +4,12 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
+from typing import Any
 
 from rdp_remediate import checks
 from rdp_remediate.checks.outcome import Outcome
@@ -37,8 +40,17 @@ class Check:
         """A section of the docstring (Why, Evidence, By hand) as one text, or an empty string."""
         return section_of(self.judge, heading)
 
-    def by_hand(self, fault: str) -> str:
-        """The steps a person would take for one fault, or the whole text when it does not tell faults apart."""
+    def by_hand(self, fault: str, known: Mapping[str, Any] = MappingProxyType({})) -> str:
+        """The steps a person would take for one fault, or the whole text when it does not tell faults apart.
+
+        Args:
+            fault: The fault that was found.
+            known: What the finding knows: `<name>` in the text becomes the text or number of that name.
+        """
+        text = self._by_hand(fault)
+        return _PLACE.sub(lambda place: _filled(place, known), text)
+
+    def _by_hand(self, fault: str) -> str:
         text = self.section("By hand")
         marked = [part for part in text.split("* ") if part.strip()]
         for part in marked:
@@ -46,6 +58,14 @@ class Check:
             if colon and name.strip().strip("`") == fault:
                 return " ".join(steps.split())
         return " ".join(text.split())
+
+
+_PLACE = re.compile(r"<([a-z_]+)>")
+
+
+def _filled(place: re.Match[str], known: Mapping[str, Any]) -> str:
+    value = known.get(place[1])
+    return str(value) if isinstance(value, str | int) and value != "" else place[0]
 
 
 def check(*, hop: Hop, faults: Sequence[str], requires: Sequence[str] = ()) -> Callable[[Judge], Check]:

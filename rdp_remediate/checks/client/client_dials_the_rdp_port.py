@@ -3,7 +3,7 @@
 from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.need import need
+from rdp_remediate.facts.need import UnseenError, need
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.question import ask
 
@@ -20,6 +20,8 @@ def client_dials_the_rdp_port(facts: Facts) -> Outcome:
     """
     question = ask(facts)
     need(question.guest_port)
+    if question.unsure_port is not None:
+        raise UnseenError(question.unsure_port)
     if question.wrong_port:
         host = question.entry.address if question.entry else "HOST"
         return failed(

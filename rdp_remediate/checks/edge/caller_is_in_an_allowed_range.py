@@ -5,6 +5,7 @@ from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.denials import confidence_of, denials, judged, other_clients_allowed
+from rdp_remediate.network.misfits import misfit_of
 from rdp_remediate.network.question import ask
 
 
@@ -23,7 +24,8 @@ def caller_is_in_an_allowed_range(facts: Facts) -> Outcome:
     decisions = dict(judged(question))
     if question.client_known:
         for denial in denials(facts):
-            rule = other_clients_allowed(facts, denial) if denial.by_default else None
+            meant = denial.by_default and misfit_of(facts, denial) is None
+            rule = other_clients_allowed(facts, denial) if meant else None
             if rule is not None:
                 return failed(
                     "edge-caller-ip-not-allowed",

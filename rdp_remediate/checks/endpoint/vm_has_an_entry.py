@@ -23,14 +23,15 @@ def vm_has_an_entry(facts: Facts) -> Outcome:
     """
     need(facts.vm)
     question = ask(facts)
-    if question.unread_nic is not None:
-        return unknown(question.unread_nic.detail, because=question.unread_nic.source)
+    if question.unread_entry is not None:
+        return unknown(question.unread_entry.detail, because=question.unread_entry.source)
     if question.via is not None:
         return passed(f"no public address, by design: the way in is {question.via}")
     if question.entry is None:
         return failed("no-public-ip", "The VM has no address that anybody could dial.")
     no_path = [d for _, d in question.decisions if d.verdict is Verdict.NO_PATH]
     if no_path and not question.entry.public:
+        need(facts.bastion_hosts)
         return failed(
             "no-public-ip",
             "The VM has no public address, no load balancer or firewall rule leads to it, and no Bastion or gateway was found.",

@@ -3,7 +3,7 @@
 from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.need import need
+from rdp_remediate.facts.need import UnseenError, need
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.question import ask
 
@@ -23,6 +23,8 @@ def rdp_port_matches(facts: Facts) -> Outcome:
     guest_port = need(question.guest_port)
     if guest_port == question.port:
         return passed(f"RDP is set to port {guest_port}", port=guest_port)
+    if question.unsure_port is not None:
+        raise UnseenError(question.unsure_port)
     return failed(
         "rdp-port-unmatched",
         f"RDP is set to port {guest_port}, but the client and the network lead to port {question.port}.",

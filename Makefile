@@ -91,7 +91,7 @@ az-transcript: $(INSTALLED)
 	@if [ ! -x .venv-az/bin/az ]; then
 	  echo "Installing azure-cli into .venv-az (733 MB, once) ..." >&2
 	  $(BIN)/python -m venv .venv-az
-	  .venv-az/bin/python -m pip --quiet --disable-pip-version-check install azure-cli
+	  .venv-az/bin/python -m pip --quiet --disable-pip-version-check install azure-cli==2.91.0
 	fi
 	PATH="$(CURDIR)/.venv-az/bin:$$PATH" $(BIN)/python docs/az_transcript.py
 

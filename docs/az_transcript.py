@@ -8,6 +8,7 @@ It is not part of CI for its size. Paths and ports of the machine do not get int
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv-az"
-AZURE_CLI = "azure-cli==2.91.0"
 SCENARIO = "termservice-stopped+nsg-no-allow-rule"
 GROUP, VM, NIC, NSG = "rg-app", "vm1", "vm1-nic", "vm1-nsg"
 
@@ -38,29 +37,28 @@ COMMANDS = (
     "--protocol Tcp --source-address-prefixes 203.0.113.7 --destination-port-ranges 3389 "
     "--query '{name:name, state:provisioningState, priority:priority}' -o table",
     f"az network nic list-effective-nsg -g {GROUP} -n {NIC} "
-    "--query \"value[].effectiveSecurityRules[?contains(name,'by-hand')].[name, access]\" -o tsv",
+    "--query \"value[].effectiveSecurityRules[] | [?contains(name, 'by-hand')].{name:name, access:access}\" -o table",
 )
 
 
 def main() -> int:
     """Starts the lab, runs the commands and writes the transcript."""
-    az = VENV / "bin" / "az"
-    if not az.is_file():
-        sys.stderr.write(f"Installing {AZURE_CLI} into .venv-az (once; a minute or two) ...\n")
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-        subprocess.run([str(VENV / "bin" / "pip"), "install", "-q", AZURE_CLI], check=True)
+    az = shutil.which("az")
+    if az is None:
+        sys.stderr.write("az is not on the PATH; make az-transcript installs it.\n")
+        return 2
     command = [str(ROOT / ".venv" / "bin" / "rdp-remediate"), "lab", "start", SCENARIO, "--guest", "winps"]
     with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as lab:
         try:
             exports = read_exports(lab)
-            environment = {**os.environ, **exports, "PATH": f"{az.parent}:{os.environ['PATH']}", "HOME": folder}
+            environment = {**os.environ, **exports, "HOME": folder}
             environment["AZURE_CORE_ONLY_SHOW_ERRORS"] = "true"
             parts = [run(line, environment) for line in (*SETUP, *COMMANDS)]
             parts.append(run(last_words(exports), environment))
         finally:
             lab.terminate()
     version = subprocess.run(
-        [str(az), "version", "--query", '"azure-cli"', "-o", "tsv"], check=True, capture_output=True, text=True
+        [az, "version", "--query", '"azure-cli"', "-o", "tsv"], check=True, capture_output=True, text=True
     )
     (ROOT / "docs" / "az-transcript.md").write_text(
         f"# The genuine az against the lab\n\nMade by `make az-transcript` with azure-cli {version.stdout.strip()}; the scenario is "

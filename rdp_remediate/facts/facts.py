@@ -60,6 +60,7 @@ class Facts:
     changes: Fact[list[platform.Change]]
     annotations: Fact[list[Annotation]]
     jit_ports: Fact[list[JitPort]]
+    bastion_hosts: Fact[list[str]]
     locks: Fact[list[Lock]]
 
     @property
@@ -101,6 +102,7 @@ def read_facts(bundle: Bundle) -> Facts:
         changes=_changes(bundle, evidence),
         annotations=parsed(evidence.operation("resource_annotations", vm_id), _annotations),
         jit_ports=parsed(evidence.operation("jit_policies", subscription), lambda raw: _jit_ports(raw, vm_id)),
+        bastion_hosts=parsed(evidence.operation("bastion_hosts", subscription), _ids),
         locks=parsed(evidence.operation("locks", vm_id), _locks),
     )
 
@@ -142,6 +144,10 @@ def _jit_ports(raw: Any, vm_id: str) -> list[JitPort]:
                 for port in machine.get("ports") or []
             ]
     return found
+
+
+def _ids(raw: Any) -> list[str]:
+    return [str(row.get("id") or "") for row in objects(raw)]
 
 
 def _locks(raw: Any) -> list[Lock]:

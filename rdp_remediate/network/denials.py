@@ -8,7 +8,7 @@ from rdp_remediate.facts.need import UnseenError
 from rdp_remediate.models.fact import Reason, Unavailable
 from rdp_remediate.models.report import Confidence
 from rdp_remediate.network.decision import Decision, Layer, Match, TraceRow, Verdict
-from rdp_remediate.network.question import Question, told
+from rdp_remediate.network.question import Question, ask, told
 
 JIT_RULE = re.compile(r"^SecurityCenter-JITRule[-_]", re.IGNORECASE)
 """Names that Defender gives to its rules; allow and deny differ by access, not by spelling (network-semantics.md 5)."""
@@ -40,7 +40,11 @@ class LayerDenial:
 
 
 def denials(facts: Facts) -> tuple[LayerDenial, ...]:
-    """Every NSG layer that denies a client of the question, also the one behind a layer that already denies."""
+    """Every NSG layer that denies a client of the question, also the one behind a layer that already denies.
+
+    Raises:
+        UnseenError: Nobody wrote a deny, and it could not be seen whether RDP is offered on another port that is open.
+    """
     found: list[LayerDenial] = []
     for client, explanation in told(facts):
         for layer in (Layer.SUBNET, Layer.NIC):
@@ -49,6 +53,9 @@ def denials(facts: Facts) -> tuple[LayerDenial, ...]:
                 continue
             default, jit = row.rule.lower() == DENY_ALL, bool(JIT_RULE.match(row.rule))
             found.append(LayerDenial(layer, nsg_of(row), row.rule, row.priority, default, jit, client))
+    unsure = ask(facts).unsure_port
+    if unsure is not None and found and all(denial.by_default for denial in found):
+        raise UnseenError(unsure)
     return tuple(found)
 
 
@@ -66,6 +73,9 @@ def other_clients_allowed(facts: Facts, denial: LayerDenial) -> str | None:
     """A written allow rule of that layer for the same port that names other addresses than the client's, or None.
 
     A rule for a service tag does not count: it was not written for clients on the Internet (trap 32).
+
+    Raises:
+        UnseenError: There is such a rule, and its NSG could not be read.
     """
     for client, explanation in told(facts):
         if client != denial.client:
@@ -74,8 +84,12 @@ def other_clients_allowed(facts: Facts, denial: LayerDenial) -> str | None:
             if row.layer is not denial.layer or row.access.lower() != "allow" or row.source is not Match.NO:
                 continue
             fits = (row.protocol, row.source_port, row.destination, row.destination_port)
-            if all(match is Match.YES for match in fits) and _names_addresses(facts, denial.nsg_id, row.rule):
-                return row.rule
+            if all(match is Match.YES for match in fits):
+                if denial.nsg_id.lower() not in facts.network.nsgs:
+                    # Effective rules show a tag as the addresses behind it; only the NSG tells which of them was written.
+                    raise UnseenError(facts.network.why("resource", denial.nsg_id.lower()))
+                if _names_addresses(facts, denial.nsg_id, row.rule):
+                    return row.rule
     return None
 
 

@@ -5,11 +5,13 @@ judged, and never become anything else.
 """
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.network_addresses import address_text
+from rdp_remediate.facts.network_words import Access
+from rdp_remediate.facts.references import parent
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
 from rdp_remediate.network import guest_firewall
 from rdp_remediate.network.arrival import EntryKind
@@ -45,7 +47,8 @@ class Question:
         nsg_ids: ARM ids of the NSGs that filter this entry, NIC first.
         wrong_port: The dialled port leads nowhere, while the guest's own is open all the way.
         via: The private way in that a VM without a public entry has by design, such as a Bastion host.
-        unread_nic: Why the entries are not known, when a NIC could not be read.
+        unread_entry: Why the entries are not known, when a NIC or what hangs on it could not be read.
+        unsure_port: Why it is not known whether RDP is offered on the expected port or on another one that is open.
     """
 
     clients: tuple[str, ...]
@@ -58,7 +61,8 @@ class Question:
     nsg_ids: tuple[str, ...] = ()
     wrong_port: bool = False
     via: str | None = None
-    unread_nic: Unavailable | None = None
+    unread_entry: Unavailable | None = None
+    unsure_port: Unavailable | None = None
 
     @property
     def allowed(self) -> bool:
@@ -80,24 +84,72 @@ def ask(facts: Facts) -> Question:
     entry, clients, via = _entry(facts, found, clients)
     if entry is not None and facts.target.dialled_port is None:
         dialled = entry.port
-    unread = _unread_nic(facts)
+    unread = _unread_entry(facts)
+    if entry is not None and unread is not None and not entry.public:
+        # The way in that was meant may be among what could not be read.
+        entry, clients, via = None, _clients(facts)[0], None
     if entry is None:
-        return Question(clients, known, None, dialled, dialled, guest_port, unread_nic=unread)
+        same = not isinstance(guest_port, Unavailable) and guest_port.value == dialled
+        unsure = None if same else unread
+        return Question(clients, known, None, dialled, dialled, guest_port, unread_entry=unread, unsure_port=unsure)
     first = _decide(facts, clients, entry, dialled)
     expected = next((d.port for _, d in first if d.port), entry.backend_port)
     nsg_ids = _nsgs(facts, entry)
-    here = Question(clients, known, entry, dialled, expected, guest_port, first, nsg_ids, via=via, unread_nic=unread)
+    here = Question(clients, known, entry, dialled, expected, guest_port, first, nsg_ids, via=via, unread_entry=unread)
     moves = entry.kind in (EntryKind.PUBLIC, EntryKind.PRIVATE, EntryKind.BASTION)
-    if isinstance(guest_port, Unavailable) or guest_port.value == expected or not moves:
+    if isinstance(guest_port, Unavailable):
+        others = _other_open_ports(facts, clients, entry, nsg_ids, expected) if moves else ()
+        return replace(here, unsure_port=_unsure(guest_port, others)) if others else here
+    if guest_port.value == expected or not moves:
         return here
     # The guest listens elsewhere: if its own port is open all the way, it is the client that dials the wrong one.
     port = guest_port.value
     moved = _decide(facts, clients, entry, port)
-    open_there = bool(moved) and all(d.verdict is Verdict.ALLOW for _, d in moved)
-    if not open_there or not all(_admitted(facts, client, entry, port) for client in clients):
+    admitted = [_admitted(facts, client, entry, port) for client in clients]
+    shut = [d for _, d in moved if d.verdict not in (Verdict.ALLOW, Verdict.INDETERMINATE)]
+    if not moved or shut or False in admitted:
         return here
+    if None in admitted or any(d.verdict is Verdict.INDETERMINATE for _, d in moved):
+        return replace(here, unsure_port=_unsure(_unread_there(facts, moved), (port,)))
     wrong = facts.target.dialled_port is not None
     return Question(clients, known, entry, port, port, guest_port, moved, nsg_ids, wrong, via, unread)
+
+
+_OTHER_SERVICES = frozenset({21, 22, 25, 53, 80, 88, 135, 139, 389, 443, 445, 636, 1433, 5985, 5986, 8080, 8443})
+"""Ports that a Windows server offers something else on; an opening of theirs says nothing about RDP."""
+
+
+def _other_open_ports(
+    facts: Facts, clients: tuple[str, ...], entry: Entry, nsg_ids: tuple[str, ...], expected: int
+) -> tuple[int, ...]:
+    """Single ports that somebody wrote an allow rule for and that these clients get through to."""
+    written = [rule for nsg_id in nsg_ids if (nsg := facts.network.nsgs.get(nsg_id.lower())) for rule in nsg.rules]
+    spans = [
+        s
+        for rule in written
+        if rule.access is Access.ALLOW and not rule.is_default
+        for s in rule.destination_ports.ranges
+    ]
+    single = sorted({first for first, last in spans if first == last} - {expected} - _OTHER_SERVICES)
+    passing = (Verdict.ALLOW, Verdict.INDETERMINATE)
+    return tuple(
+        port
+        for port in single
+        if clients and all(d.verdict in passing for _, d in _decide(facts, clients, entry, port))
+    )
+
+
+def _unsure(why: Unavailable, ports: tuple[int, ...]) -> Unavailable:
+    named = ", ".join(str(port) for port in ports)
+    return replace(why, detail=f"RDP may be offered on port {named} instead: {why.detail}")
+
+
+def _unread_there(facts: Facts, moved: tuple[tuple[str, Decision], ...]) -> Unavailable:
+    firewall = facts.guest.firewall
+    if isinstance(firewall, Unavailable):
+        return firewall
+    gaps = "; ".join(dict.fromkeys(gap for _, decision in moved for gap in decision.data_gaps))
+    return Unavailable(Reason.NOT_COLLECTED, gaps or "whether it is open cannot be judged from outside", "path")
 
 
 @lru_cache(maxsize=16)
@@ -126,6 +178,8 @@ def guest_admission(facts: Facts) -> Fact[guest_firewall.GuestFirewallDecision]:
     firewall = facts.guest.firewall
     if isinstance(firewall, Unavailable):
         return firewall
+    if question.unsure_port is not None:
+        return question.unsure_port
     for name, unread in facts.guest.items.items():
         if name.startswith("firewall.rules"):
             return unread
@@ -157,12 +211,14 @@ def guest_flow(facts: Facts, client: str, entry: Entry | None, port: int) -> gue
     return guest_firewall.GuestFlow(source, destination, port, subnets)
 
 
-def _admitted(facts: Facts, client: str, entry: Entry, port: int) -> bool:
+def _admitted(facts: Facts, client: str, entry: Entry, port: int) -> bool | None:
+    """Whether the guest firewall admits a client on a port; None: it could not be seen."""
     firewall = facts.guest.firewall
     flow = guest_flow(facts, client, entry, port)
     if isinstance(firewall, Unavailable) or flow is None:
-        return False
-    return guest_firewall.admits(firewall.value, flow).admission is guest_firewall.Admission.ALLOW
+        return None
+    admission = guest_firewall.admits(firewall.value, flow).admission
+    return None if admission is guest_firewall.Admission.INDETERMINATE else admission is guest_firewall.Admission.ALLOW
 
 
 def _clients(facts: Facts) -> tuple[tuple[str, ...], bool]:
@@ -232,13 +288,25 @@ def _has_gateway(facts: Facts, entry: Entry) -> bool:
     return False
 
 
-def _unread_nic(facts: Facts) -> Unavailable | None:
-    """Why a NIC of the VM is not known, or None when all are."""
+def _unread_entry(facts: Facts) -> Unavailable | None:
+    """Why some entry of the VM may not be known, or None when its NICs and all that hangs on them were read."""
     if isinstance(facts.vm, Unavailable):
         return facts.vm
+    network = facts.network
     for nic_id in facts.vm.value.nic_ids:
-        if nic_id.lower() not in facts.network.nics:
-            return facts.network.why("resource", nic_id.lower())
+        nic = network.nics.get(nic_id.lower())
+        if nic is None:
+            return network.why("resource", nic_id.lower())
+        for one in nic.ip_configurations:
+            hung = (*one.nat_rules, *one.pools)
+            balancers = {parent(key) for key in hung}
+            for key in sorted({one.public_ip, *balancers} - {""}):
+                if key not in network.public_ips and key not in network.load_balancers:
+                    return network.why("resource", key)
+            frontends = [f for key in balancers for f in network.load_balancers[key].frontends]
+            for key in sorted({frontend.public_ip for frontend in frontends} - {""}):
+                if key not in network.public_ips:
+                    return network.why("resource", key)
     return None
 
 

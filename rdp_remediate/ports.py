@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Bundle
 from rdp_remediate.models.fact import Fact, Reason, Unavailable
+from rdp_remediate.models.inventory import InventoryKind, InventoryPage
 from rdp_remediate.models.plan import JournalEntry
 from rdp_remediate.models.report import Delivery
 from rdp_remediate.models.run import Run
@@ -34,6 +35,7 @@ class Operation(StrEnum):
     BASTION_HOSTS = "bastion_hosts"  # by subscription id path: {"value": […]}
     BOOT_LOG = "boot_log"  # by VM id: {"text": "…"} the tail of the serial log; no URL is kept
     ACTIVITY = "activity"  # by resource id: activity-log events of the last 7 days, {"value": […]}
+    ADDRESS_OWNERS = "address_owners"  # by subscription id path plus arguments addresses, group: {"value": [{id, type, …}]}
     FIND_VM = "find_vm"  # by subscription id path plus argument name: {"value": [vm, …]}
     SUBSCRIPTION = "subscription"  # by subscription id path
     PERMISSIONS = "permissions"  # by resource id
@@ -92,6 +94,14 @@ class ArmReads(Protocol):
 
     async def operation(self, operation: Operation, resource_id: str, **arguments: str) -> Fact[JsonObject]:
         """One of the reads that are no plain resource."""
+        ...
+
+
+class Inventory(Protocol):
+    """Bulk reads that lag minutes behind: for overviews only, never for a decision to write or a verification."""
+
+    def pages(self, kind: InventoryKind, subscriptions: Sequence[str]) -> AsyncIterator[Fact[InventoryPage]]:
+        """Every page of one kind. Never raises for Azure's answers: a failed page is `Unavailable` and the last one."""
         ...
 
 

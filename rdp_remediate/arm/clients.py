@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import azure.core
 import azure.mgmt.compute
 import azure.mgmt.network
+import azure.mgmt.resourcegraph
 from azure.core import AsyncPipelineClient
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline import PipelineRequest
@@ -31,6 +32,7 @@ from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.network.aio import NetworkManagementClient
+from azure.mgmt.resourcegraph.aio import ResourceGraphClient
 
 from rdp_remediate import __version__
 from rdp_remediate.arm.answers import Answer, ForeignUrlError, answer_of
@@ -137,6 +139,7 @@ class ArmClients:
         self._retry = retry or RetryTimes()
         self._compute: dict[str, ComputeManagementClient] = {}
         self._network: dict[str, NetworkManagementClient] = {}
+        self._graph: ResourceGraphClient | None = None
         self._raw = AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse](
             self.endpoint.base_url, policies=self._policies(f"core/{azure.core.__version__}"), **self._transport()
         )
@@ -160,6 +163,8 @@ class ArmClients:
             await compute.close()
         for network in self._network.values():
             await network.close()
+        if self._graph is not None:
+            await self._graph.close()
         await self._raw.close()
         if self._plain is not None:
             await self._plain.close()
@@ -200,6 +205,18 @@ class ArmClients:
                 **self._transport(),
             )
         return self._network[key]
+
+    def graph(self) -> ResourceGraphClient:
+        """The genuine azure-mgmt-resourcegraph client; one for all subscriptions."""
+        if self._graph is None:
+            self._graph = ResourceGraphClient(
+                self._credential,
+                base_url=self.endpoint.base_url,
+                credential_scopes=list(self.endpoint.credential_scopes),
+                policies=self._policies(f"mgmt-resourcegraph/{azure.mgmt.resourcegraph.__version__}"),
+                **self._transport(),
+            )
+        return self._graph
 
     async def send(self, method: str, url: str, *, params: dict[str, str] | None = None, json: Any = None) -> Answer:
         """One raw request through the ARM pipeline, for what has no package; any status is an answer.

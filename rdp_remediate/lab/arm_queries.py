@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
+from rdp_remediate.lab import arm_inventory
 from rdp_remediate.lab.arm_http import ArmError, Call, Reply, Route
 from rdp_remediate.lab.arm_monitor import full_event
 from rdp_remediate.lab.healthy import stable_guid
@@ -22,7 +23,7 @@ class Table:
     """What a named query reads: its columns with their Kusto types, and its rows."""
 
     columns: dict[str, str]
-    rows: Callable[[World], list[Row]]
+    rows: Callable[[World], Sequence[Row]]
 
 
 def _annotations(world: World) -> list[Row]:
@@ -40,6 +41,30 @@ def _annotations(world: World) -> list[Row]:
                 "properties": {"targetResourceId": world.vm_id.lower(), **annotation},
             }
         )
+    return rows
+
+
+def _address_owners(world: World) -> list[Row]:
+    rows = []
+    for resource in world.resources.values():
+        kind = str(resource.get("type", "")).lower()
+        properties = resource.get("properties", {})
+        public = kind == "microsoft.network/publicipaddresses"
+        if not public and kind != "microsoft.network/networkinterfaces":
+            continue
+        configurations = properties.get("ipConfigurations", [])
+        addresses = [c["properties"].get("privateIPAddress") for c in configurations]
+        group = str(resource["id"]).split("/")[4].lower()
+        rows += [
+            {
+                "id": resource["id"],
+                "type": kind,
+                "resourceGroup": group,
+                "address": address,
+                "unattached": public and "ipConfiguration" not in properties and "natGateway" not in properties,
+            }
+            for address in ([properties.get("ipAddress", "")] if public else addresses)
+        ]
     return rows
 
 
@@ -149,6 +174,7 @@ GRAPH_TABLES = {
     "resource_annotations": Table(
         {**_strings("id name type subscriptionId resourceGroup location"), "properties": "object"}, _annotations
     ),
+    "address_owners": Table({**_strings("id type resourceGroup address"), "unattached": "bool"}, _address_owners),
     "changes": Table({**_strings("id name type"), "properties": "object"}, _changes),
 }
 LOG_TABLES = {
@@ -202,7 +228,8 @@ def _projection(query: str, table: Table) -> dict[str, str] | None:
     for part in found[-1].split(","):
         alias, _, source = part.strip().partition("=")
         source = source.strip() or alias.strip()
-        if source not in table.columns:
+        column, dot, _ = source.partition(".")
+        if column not in table.columns or (dot and table.columns[column] != "object"):
             return None
         chosen[alias.strip()] = source
     return chosen
@@ -212,7 +239,8 @@ async def resource_graph(call: Call) -> Reply:
     """POST of a Resource Graph query: a list of objects, or columns and rows; resultTruncated is a string."""
     body = call.json()
     query = str(body.get("query", ""))
-    table = GRAPH_TABLES.get(_name(query) or "")
+    name = _name(query) or ""
+    table = _inventory_table(name, body) or GRAPH_TABLES.get(name)
     columns = _projection(query, table) if table else None
     if table is None or columns is None:
         raise ArmError(
@@ -222,18 +250,52 @@ async def resource_graph(call: Call) -> Reply:
             details=[{"code": "InvalidQuery", "message": "Query is invalid. Please refer to the documentation."}],
         )
     asked = {m.lower() for m in _ID.findall(query)}
-    rows = table.rows(call.world) if not asked or any(_concerns(a, call.world) for a in asked) else []
-    rows = [{alias: row.get(source) for alias, source in columns.items()} for row in rows]
+    found = table.rows(call.world) if not asked or any(_concerns(a, call.world) for a in asked) else []
     options = body.get("options") or {}
+    first, last, token = arm_inventory.page(options, name, len(found))
+    rows = [{alias: arm_inventory.value(row, source) for alias, source in columns.items()} for row in found[first:last]]
     data: Any = rows
     if str(options.get("resultFormat", "objectArray")).lower() == "table":
         data = {
-            "columns": [{"name": a, "type": table.columns[s]} for a, s in columns.items()],
+            "columns": [{"name": a, "type": table.columns.get(s, "object")} for a, s in columns.items()],
             "rows": [[row[a] for a in columns] for row in rows],
         }
     headers = {"x-ms-user-quota-remaining": "14", "x-ms-user-quota-resets-after": "00:00:05"}
-    answer = {"totalRecords": len(rows), "count": len(rows), "data": data, "facets": [], "resultTruncated": "false"}
-    return Reply(200, answer, headers)
+    truncated = "true" if token else "false"
+    answer: Row = {
+        "totalRecords": len(found), "count": len(rows), "data": data, "facets": [], "resultTruncated": truncated
+    }  # fmt: skip
+    return Reply(200, {**answer, "$skipToken": token} if token else answer, headers)
+
+
+def _inventory_table(name: str, body: Row) -> Table | None:
+    """The table of a bulk read, such as `inventory-virtualMachines`; None when the name is none of them."""
+    kind = arm_inventory.TYPES.get(name.removeprefix("inventory-"))
+    if kind is None or not name.startswith("inventory-"):
+        return None
+    subscriptions = [str(one) for one in body.get("subscriptions") or ()]
+    return Table(arm_inventory.COLUMNS, lambda world: _Rows(arm_inventory.resources(world, kind, subscriptions)))
+
+
+class _Rows(Sequence[Row]):
+    """Resources as rows, made when they are looked at."""
+
+    def __init__(self, resources: Sequence[Row]) -> None:
+        self._resources = resources
+
+    def __len__(self) -> int:
+        return len(self._resources)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, slice):
+            return [arm_inventory.row_of(one) for one in self._resources[index]]
+        return arm_inventory.row_of(self._resources[index])
 
 
 def _concerns(resource_id: str, world: World) -> bool:

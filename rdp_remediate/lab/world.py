@@ -1,11 +1,11 @@
 """The state of the simulated subscription; everything that the lab answers is computed from it."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from rdp_remediate.lab.guest_runtime import GuestState
@@ -46,6 +46,14 @@ class Opening:
     until: datetime
 
 
+class Estate(Protocol):
+    """A large set of resources that only Resource Graph shows; benchmarks make one without holding it in memory."""
+
+    def of_type(self, kind: str, subscriptions: frozenset[str]) -> Sequence[Resource]:
+        """The resources of a lower-case type in these lower-case subscriptions (none named: in all), by id."""
+        ...
+
+
 @dataclass(slots=True)
 class World:
     """One small subscription. Mutable: requests and tests change it, `changed` listeners follow."""
@@ -82,6 +90,8 @@ class World:
     denied_actions: list[str] = field(default_factory=list)
     """Actions (with * as wildcard) that nobody may perform, whatever the roles say."""
     admin_rules_page_size: int = 100
+    estate: Estate | None = None
+    """Answers Resource Graph's tables of resources in place of `resources`."""
     listeners: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     @property

@@ -37,6 +37,11 @@ OPERATIONS: Mapping[Operation, tuple[str, ...]] = {
         "Microsoft.ResourceGraph/resources/read",
         "Microsoft.ResourceHealth/AvailabilityStatuses/read",
     ),
+    Operation.ADDRESS_OWNERS: (
+        "Microsoft.ResourceGraph/resources/read",
+        "Microsoft.Network/networkInterfaces/read",
+        "Microsoft.Network/publicIPAddresses/read",
+    ),
     Operation.JIT_POLICIES: ("Microsoft.Security/locations/jitNetworkAccessPolicies/read",),
     Operation.LOCKS: ("Microsoft.Authorization/locks/read",),
     Operation.TAGS: ("Microsoft.Resources/tags/read",),

@@ -37,6 +37,10 @@ LONG_S = 120.0
 
 GUEST_SECONDS = 60
 
+MOST_LEVELS = 4
+MOST_PEERS = 10
+MOST_OWNERS = 20
+
 
 @dataclass
 class Collected:
@@ -140,7 +144,7 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
     run = run.model_copy(update={"policy": policy, "mode": mode.mode, "mode_because": mode.because})
     async with asyncio.TaskGroup() as group:
         guest = group.create_task(_start_guest(run, services, got, machine, answer))
-        group.create_task(_network(services, got, machine, say_stage="network"))
+        group.create_task(_network(services, got, machine, run.target.dialled_address))
         group.create_task(_surroundings(services, got, vm_id))
     bundle = _bundle(run, services, got, answer)
     say(Progress("endpoint", "probing the RDP endpoints that ARM shows"))
@@ -258,8 +262,8 @@ async def _first_address(services: Services, nic_ids: list[str]) -> str | None:
     return None
 
 
-async def _network(services: Services, got: _Gathering, vm: JsonObject, *, say_stage: str) -> None:
-    services.progress(Progress(say_stage, "reading NICs, NSGs, public addresses and load balancers"))
+async def _network(services: Services, got: _Gathering, vm: JsonObject, dialled: str | None) -> None:
+    services.progress(Progress("network", "reading NICs, NSGs, public addresses and load balancers"))
     nics = await _resources(services, got, references.next_resources(vm))
     subnets = {one for nic in nics for one in references.subnets_of(nic)}
     around = await _resources(services, got, [one for nic in nics for one in references.next_resources(nic)])
@@ -268,13 +272,18 @@ async def _network(services: Services, got: _Gathering, vm: JsonObject, *, say_s
         for resource in around
         for one in (*references.of_subnets(resource, subnets), *references.next_resources(resource))
     ]
-    await _resources(services, got, wanted)
     vnets = {references.parent(subnet) for subnet in subnets}
+    wanted += _peers(got, [one for one in around if str(one.get("id", "")).lower() in {v.lower() for v in vnets}])
+    # a VNet leads to its firewall, that to its policy, and that to the groups of its DNAT rules
+    for _level in range(MOST_LEVELS):
+        read = await _resources(services, got, wanted)
+        wanted = [one for resource in read for one in references.next_resources(resource)]
     async with asyncio.TaskGroup() as group:
+        group.create_task(_owners(services, got, vm, nics, dialled))
         for vnet in vnets:
             group.create_task(_operation(services, got, Operation.EFFECTIVE_ADMIN_RULES, vnet, LONG_S))
         if references.is_running(vm):
-            services.progress(Progress(say_stage, "asking for effective rules and routes"))
+            services.progress(Progress("network", "asking for effective rules and routes"))
         for nic in nics:
             nic_id = str(nic["id"])
             for operation in (Operation.EFFECTIVE_SECURITY_RULES, Operation.EFFECTIVE_ROUTES):
@@ -283,6 +292,46 @@ async def _network(services: Services, got: _Gathering, vm: JsonObject, *, say_s
                 else:
                     why = Unavailable(Reason.NOT_RUNNING, "Azure shows effective rules and routes of running VMs only")
                     got.miss(operation.value, nic_id, why)
+
+
+def _peers(got: _Gathering, vnets: Iterable[JsonObject]) -> list[str]:
+    """The VNets that the VM's own VNets are peered with; of a hub with many spokes only the first are read."""
+    found = list(dict.fromkeys(one for vnet in vnets for one in references.peered_vnets(vnet)))
+    for left in found[MOST_PEERS:]:
+        why = f"the VNet has {len(found)} peerings; only the first {MOST_PEERS} remote VNets are read"
+        got.miss("resource", left, Unavailable(Reason.NOT_COLLECTED, why, left))
+    return found[:MOST_PEERS]
+
+
+async def _owners(
+    services: Services, got: _Gathering, vm: JsonObject, nics: Iterable[JsonObject], dialled: str | None
+) -> None:
+    """Reads the NICs, VMs and public addresses behind next hops, DNS servers and the dialled address."""
+    addresses = references.addresses_to_find(got.resources.values(), dialled)
+    parts = str(vm.get("id", "")).split("/")
+    if len(parts) < 5 or (not addresses and any(references.has_public_address(nic) for nic in nics)):
+        return
+    subscription = "/".join(parts[:3])
+    found = await _deadline(
+        services.reads.operation(Operation.ADDRESS_OWNERS, subscription, addresses=",".join(addresses), group=parts[4]),
+        PLAIN_S,
+        f"owners of {', '.join(addresses) or 'public addresses'}",
+    )
+    if isinstance(found, Unavailable):
+        got.miss(Operation.ADDRESS_OWNERS.value, subscription, found)
+        return
+    got.operations.setdefault(Operation.ADDRESS_OWNERS.value, {})[subscription.lower()] = found.value
+    rows = found.value.get("value")
+    ids = [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")] if isinstance(rows, list) else []
+    holders = await _resources(services, got, ids[:MOST_OWNERS])
+    machines = [owner for one in holders if (owner := references.vm_of(one)) is not None]
+    await _resources(services, got, [*machines, *(one for h in holders for one in _behind(h))])
+
+
+def _behind(holder: JsonObject) -> list[str]:
+    """What a public address that was found leads to; a stranger's NIC is not followed."""
+    is_nic = str(holder.get("type") or "").lower() == "microsoft.network/networkinterfaces"
+    return [] if is_nic else references.next_resources(holder)
 
 
 async def _surroundings(services: Services, got: _Gathering, vm_id: str) -> None:

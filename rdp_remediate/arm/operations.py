@@ -1,5 +1,7 @@
 """The reads that are no plain resource, one function for each `Operation`."""
 
+import ipaddress
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -134,6 +136,11 @@ async def _resource_annotations(reading: Reading, arm: ArmId, _: Mapping[str, st
         f"| where tostring(properties.targetResourceId) =~ '{arm.text}'\n"
         "| project id, name, type, properties"
     )
+    return {"value": await _graph(reading, arm, query)}
+
+
+async def _graph(reading: Reading, arm: ArmId, query: str) -> list[JsonObject]:
+    """Every row of a Resource Graph query."""
     rows: list[JsonObject] = []
     options: dict[str, Any] = {"resultFormat": "objectArray"}
     for _page in range(_MOST_ADMIN_RULE_PAGES):
@@ -150,9 +157,41 @@ async def _resource_annotations(reading: Reading, arm: ArmId, _: Mapping[str, st
         if not token:
             if str(body.get("resultTruncated", "false")).lower() == "true":
                 break
-            return {"value": rows}
+            return rows
         options = {"resultFormat": "objectArray", "$skipToken": token}
     raise UnreadError(Reason.TRUNCATED, f"{reading.asked}: Resource Graph gave only a part.")
+
+
+async def _address_owners(reading: Reading, arm: ArmId, arguments: Mapping[str, str]) -> JsonObject:
+    """NICs and public addresses that hold one of `addresses`, and the unattached public addresses of `group`.
+
+    Resource Graph may lag by minutes: what it names is read again before anything is concluded from it.
+    """
+    wanted = [str(ipaddress.ip_address(one)) for one in arguments.get("addresses", "").split(",") if one]
+    group = arguments.get("group", "")
+    if not re.fullmatch(r"[\w().-]*", group):
+        raise UnreadError(Reason.MALFORMED, f"{reading.asked}: {group!r} is no name of a resource group.")
+    listed = ", ".join(f"'{one}'" for one in wanted) or "''"
+    query = (
+        "// rdp-remediate:address_owners/1\n"
+        "resources\n"
+        "| where type in~ ('microsoft.network/networkinterfaces', 'microsoft.network/publicipaddresses')\n"
+        "| mv-expand configuration = properties.ipConfigurations\n"
+        "| extend address = coalesce(tostring(properties.ipAddress), tostring(configuration.properties.privateIPAddress))\n"
+        "| extend unattached = type =~ 'microsoft.network/publicipaddresses' and isnull(properties.ipConfiguration)"
+        " and isnull(properties.natGateway)\n"
+        f"| where address in ({listed}) or (unattached and resourceGroup =~ '{group}')\n"
+        "| project id, type, resourceGroup, address, unattached"
+    )
+    rows = await _graph(reading, arm, query)
+    return {
+        "value": [
+            row
+            for row in rows
+            if row.get("address") in wanted
+            or (row.get("unattached") and str(row.get("resourceGroup", "")).lower() == group.lower())
+        ]
+    }
 
 
 async def _jit_policies(reading: Reading, arm: ArmId, _: Mapping[str, str]) -> JsonObject:
@@ -264,6 +303,7 @@ OPERATIONS: Mapping[Operation, Source] = {
     Operation.APPLICATION_SECURITY_GROUP_MEMBERS: _application_security_group_members,
     Operation.RESOURCE_HEALTH: _resource_health,
     Operation.RESOURCE_ANNOTATIONS: _resource_annotations,
+    Operation.ADDRESS_OWNERS: _address_owners,
     Operation.JIT_POLICIES: _jit_policies,
     Operation.LOCKS: _locks,
     Operation.TAGS: _tags,

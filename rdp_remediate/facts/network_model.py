@@ -94,6 +94,7 @@ class IpConfiguration:
     groups: tuple[str, ...]
     nat_rules: tuple[str, ...]
     pools: tuple[str, ...]
+    allocation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Nic:
     ip_configurations: tuple[IpConfiguration, ...]
     ip_forwarding: bool
     location: str
+    dns_servers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class Vnet:
     subnets: tuple[str, ...]
     peerings: tuple[Peering, ...]
     location: str
+    dns_servers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,12 +315,13 @@ class Bastion:
 
 @dataclass(frozen=True, slots=True)
 class Vm:
-    """A virtual machine's network profile."""
+    """A virtual machine's network profile; `power` is the instance view's word, such as `running`, empty when unread."""
 
     key: str
     arm_id: str
     nics: tuple[str, ...]
     location: str
+    power: str = ""
 
 
 @dataclass(frozen=True, slots=True)

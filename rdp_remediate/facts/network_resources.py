@@ -78,7 +78,23 @@ def parse_vm(resource_key: str, raw: Json) -> Vm:
         arm_id_of(raw, resource_key),
         keys(profile.get("networkInterfaces")),
         text(raw.get("location")).casefold(),
+        _power(raw),
     )
+
+
+def _power(raw: Json) -> str:
+    """The power state of the instance view, which only a read with `$expand=instanceView` shows."""
+    for status in objects(obj(properties(raw).get("instanceView")).get("statuses")):
+        kind, _, word = text(status.get("code")).casefold().partition("/")
+        if kind == "powerstate":
+            return word
+    return ""
+
+
+def _servers(value: object, where: str, note: list[DataNote]) -> tuple[int, ...]:
+    """The addresses of a list of DNS servers."""
+    found = (address(one, where, note) for one in texts(obj(value).get("dnsServers")))
+    return tuple(one for one in found if one is not None)
 
 
 def parse_nic(resource_key: str, raw: Json, note: list[DataNote]) -> Nic:
@@ -104,6 +120,7 @@ def parse_nic(resource_key: str, raw: Json, note: list[DataNote]) -> Nic:
                 groups=keys(c.get("applicationSecurityGroups")),
                 nat_rules=keys(c.get("loadBalancerInboundNatRules")),
                 pools=keys(c.get("loadBalancerBackendAddressPools")),
+                allocation=text(c.get("privateIPAllocationMethod")),
             )
         )
     if not configurations:
@@ -117,6 +134,7 @@ def parse_nic(resource_key: str, raw: Json, note: list[DataNote]) -> Nic:
         ip_configurations=tuple(configurations),
         ip_forwarding=p.get("enableIPForwarding") is True,
         location=text(raw.get("location")).casefold(),
+        dns_servers=_servers(p.get("dnsSettings"), nic_id, note),
     )
 
 
@@ -151,6 +169,7 @@ def parse_vnet(resource_key: str, raw: Json, note: list[DataNote]) -> tuple[Vnet
         subnets=tuple(subnet.key for subnet in subnets),
         peerings=tuple(peerings),
         location=text(raw.get("location")).casefold(),
+        dns_servers=_servers(p.get("dhcpOptions"), vnet_id, note),
     )
     return vnet, subnets
 

@@ -1,12 +1,15 @@
 """Which resources a resource leads to, so that collection can follow the path of a packet without reading JSON itself."""
 
-from collections.abc import Iterator
+import ipaddress
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rdp_remediate.models.base import JsonObject
 
 _CHILD_MARKERS = (
     "/ipconfigurations/",
+    "/azurefirewallipconfigurations/",
+    "/bastionhostipconfigurations/",
     "/subnets/",
     "/frontendipconfigurations/",
     "/backendaddresspools/",
@@ -19,7 +22,9 @@ def next_resources(resource: JsonObject) -> list[str]:
     """The ids of the resources that decide about this one's inbound packets, without repeats.
 
     A VM leads to its NICs; a NIC to its NSG, the VNets of its subnets, public addresses, load balancers and application
-    security groups; a VNet to the NSGs and route tables of its subnets; a load balancer to its frontends' public addresses.
+    security groups; a VNet to its Azure Firewall, its gateway and the NSG of its Bastion subnet; a load balancer or firewall
+    to its public addresses; a firewall to its policy and that to its rule collection groups; a public address to the load
+    balancer or firewall that holds it.
     """
     kind = str(resource.get("type") or "").lower()
     properties = resource.get("properties")
@@ -33,7 +38,52 @@ def next_resources(resource: JsonObject) -> list[str]:
     elif kind == "microsoft.network/loadbalancers":
         for frontend in _objects(properties.get("frontendIPConfigurations")):
             found += _ids([_object(_object(frontend.get("properties")).get("publicIPAddress"))])
+    elif kind == "microsoft.network/virtualnetworks":
+        found += _of_vnet(properties)
+    elif kind == "microsoft.network/azurefirewalls":
+        for configuration in _objects(properties.get("ipConfigurations")):
+            found += _ids([_object(_object(configuration.get("properties")).get("publicIPAddress"))])
+        found += _ids([_object(properties.get("firewallPolicy"))])
+    elif kind == "microsoft.network/firewallpolicies":
+        found += _ids(_objects(properties.get("ruleCollectionGroups")))
+    elif kind == "microsoft.network/publicipaddresses":
+        holders = [parent(one) for one in _ids([_object(properties.get("ipConfiguration"))])]
+        found += [
+            one for one in holders if any(kind in one.lower() for kind in ("/loadbalancers/", "/azurefirewalls/"))
+        ]
     return list(dict.fromkeys(parent(one) for one in found))
+
+
+def peered_vnets(vnet: JsonObject) -> list[str]:
+    """The VNets that a VNet is peered with."""
+    peerings = _objects(_object(vnet.get("properties")).get("virtualNetworkPeerings"))
+    return _ids([_object(_object(one.get("properties")).get("remoteVirtualNetwork")) for one in peerings])
+
+
+def addresses_to_find(resources: Iterable[JsonObject], dialled: str | None) -> list[str]:
+    """Addresses whose owner matters: next hops, DNS servers of VNets and NICs, and what was dialled; without those of NICs seen."""
+    wanted: list[str] = []
+    seen: set[str] = set()
+    for resource in resources:
+        properties = _object(resource.get("properties"))
+        kind = str(resource.get("type") or "").lower()
+        if kind == "microsoft.network/routetables":
+            routes = [_object(route.get("properties")) for route in _objects(properties.get("routes"))]
+            wanted += [str(route["nextHopIpAddress"]) for route in routes if route.get("nextHopIpAddress")]
+        for settings in (_object(properties.get("dhcpOptions")), _object(properties.get("dnsSettings"))):
+            servers = settings.get("dnsServers")
+            wanted += [str(server) for server in servers] if isinstance(servers, list) else []
+        if kind == "microsoft.network/networkinterfaces":
+            seen |= set(private_addresses(resource))
+        seen.add(str(properties.get("ipAddress") or ""))
+    wanted += [dialled.strip()] if dialled else []
+    return [one for one in dict.fromkeys(wanted) if one not in seen and _is_address(one)]
+
+
+def has_public_address(nic: JsonObject) -> bool:
+    """Whether an IP configuration of a NIC has a public address."""
+    configurations = _objects(_object(nic.get("properties")).get("ipConfigurations"))
+    return any(_object(one.get("properties")).get("publicIPAddress") for one in configurations)
 
 
 def of_subnets(vnet: JsonObject, subnet_ids: set[str]) -> list[str]:
@@ -126,6 +176,24 @@ def parent(resource_id: str) -> str:
     lower = resource_id.lower()
     cuts = [lower.index(marker) for marker in _CHILD_MARKERS if marker in lower]
     return resource_id[: min(cuts)] if cuts else resource_id
+
+
+def _of_vnet(properties: JsonObject) -> Iterator[str]:
+    """What stands in the subnets that Azure reserves by name."""
+    for subnet in _objects(properties.get("subnets")):
+        body, name = _object(subnet.get("properties")), str(subnet.get("name", "")).lower()
+        if name in ("azurefirewallsubnet", "gatewaysubnet"):
+            yield from _ids(_objects(body.get("ipConfigurations")))
+        elif name == "azurebastionsubnet":
+            yield from _ids([_object(body.get("networkSecurityGroup")), _object(body.get("routeTable"))])
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_nic(properties: JsonObject) -> Iterator[str]:

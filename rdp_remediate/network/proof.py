@@ -40,7 +40,7 @@ def reachability(facts: Facts) -> Reachability:
                 f"X.224 and TLS handshake with {view.address}:{view.port}; {view.detail}",
                 views,
             )
-    composed = _composed(facts, question)
+    composed = _contradicted(question, views) or _composed(facts, question)
     if composed.startswith("+"):
         return Reachability(Proof.COMPOSED, composed[1:], views)
     said = "; ".join(view.detail for view in views) or "no endpoint could be probed"
@@ -107,6 +107,18 @@ def _identity(facts: Facts, probe: ProbeFact) -> str | None:
 def _name(text: str) -> str:
     """Computer names compare lower-cased, first label, first 15 characters (rdp-probe.md 1.3)."""
     return text.split(".", 1)[0].lower()[:15]
+
+
+def _contradicted(question: Question, views: tuple[ProbeView, ...]) -> str | None:
+    """'-' and the probe that the path engine allows by the client's entry and that got no answer, or None.
+
+    The parts cannot speak for a whole that was tried and did not answer.
+    """
+    for view in views:
+        admitted = view.proves == "nothing" and view.path_verdict == Verdict.ALLOW.value
+        if admitted and question.same_entry(view.address, view.port):
+            return "-although the path engine allows this probe, so the parts alone prove nothing"
+    return None
 
 
 def _composed(facts: Facts, question: Question) -> str:

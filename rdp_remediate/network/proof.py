@@ -88,6 +88,10 @@ def _proves(facts: Facts, question: Question, probe: ProbeFact, decision: Decisi
         return "answered", "the VM answered; our own address is not known, so it is not shown that the client gets in"
     if not question.same_entry(probe.address, probe.port) or not question.allowed:
         return "answered", "the VM answered us; the path engine does not allow the client the same way"
+    ours = {(one.layer, one.rule, one.resource_id) for one in decision.deciders}
+    theirs = [{(one.layer, one.rule, one.resource_id) for one in client.deciders} for _, client in question.decisions]
+    if decision.verdict is not Verdict.ALLOW or any(rules != ours for rules in theirs):
+        return "answered", "the VM answered us, but it is not shown that the same rules let the client in"
     return "end_to_end", f"the answer is the VM's own ({identity})"
 
 

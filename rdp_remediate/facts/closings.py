@@ -38,20 +38,20 @@ class Closing:
 
 
 def from_activity(
-    changes: Sequence[Change], nsg_ids: Sequence[str], own: Sequence[str], now: datetime
+    changes: Sequence[Change], vm_id: str, nsg_ids: Sequence[str], own: Sequence[str], now: datetime
 ) -> list[Closing]:
     """Closings that the activity log shows on this VM and on the NSGs in its path, without our own."""
     ours = {one.replace("-", "").lower() for one in own}
-    nsgs = tuple(one.lower() for one in nsg_ids)
+    nsgs = {one.lower() for one in nsg_ids}
     found = []
     for change in changes:
         if now - change.at > LOOK_BACK or ours & set(change.principal_ids):
             continue
         operation, resource = change.operation.lower(), change.resource_id.lower()
         kind: ClosingKind
-        if operation.endswith(("/deallocate/action", "/poweroff/action")):
+        if operation.endswith(("/deallocate/action", "/poweroff/action")) and resource == vm_id.lower():
             kind = "power"
-        elif "/networksecuritygroups/" in operation and resource.startswith(nsgs):
+        elif "/networksecuritygroups/" in operation and resource.split("/securityrules/", 1)[0] in nsgs:
             kind = "network"
         else:
             continue

@@ -78,7 +78,9 @@ class Facts:
         """Every change of the last days that may have closed RDP, oldest first; unread logs make it unavailable."""
         if isinstance(self.changes, Unavailable):
             return self.changes
-        found = closings.from_activity(self.changes.value, nsg_ids, self.policy.own_principal_ids, self.at)
+        found = closings.from_activity(
+            self.changes.value, self.target.vm_id, nsg_ids, self.policy.own_principal_ids, self.at
+        )
         if not isinstance(self.guest.changes, Unavailable):
             found += closings.from_guest(self.guest.changes.value, self.at)
         return Observed(sorted(found, key=lambda closing: closing.at), self.changes.source, self.changes.at)

@@ -130,6 +130,9 @@ def _step(one: Fix, draft: Draft, facts: Facts, findings: list[Finding], history
     ]
     if risk is not Risk.SAFE and risk.value not in facts.policy.auto_risks:
         asks.append(risk_why)
+    if risk is not Risk.EXPOSING and Risk.EXPOSING.value not in facts.policy.auto_risks:
+        # A disruptive or sensitive step may expose as well; leave for the one is no leave for the other.
+        asks.append(_exposed(facts) if draft.opens and one.layer == "guest" else None)
     if facts.policy.mode is Mode.APPROVE:
         asks.append("mode approve: a person decides every change")
     people = facts.guest.people()

@@ -1,0 +1,477 @@
+"""The safety rules of planning: what runs by itself, what waits for a person, and what is refused."""
+
+from datetime import timedelta
+
+import pytest
+
+from rdp_remediate.diagnosis import diagnose
+from rdp_remediate.facts.facts import read_facts
+from rdp_remediate.models.plan import Plan, Risk, Step
+from rdp_remediate.planning import BRUTE_FORCE_FAILED_SIGN_INS, History, plan
+from tests import factories as f
+from tests.factories import Change, healthy_bundle, hide
+from tests.fault_cases import BY_FAULT
+
+PERSON = "operator@example.com"
+PERSON_SID = "S-1-5-21-1111111111-2222222222-3333333333-1001"
+SYSTEM_SID = "S-1-5-18"
+STOPPED = (f.silent, f.listens(), f.service("Stopped", "Manual"))
+NO_RULE = (f.silent, f.security_rules(f.NIC_NSG))
+RULE_WRITE = "Microsoft.Network/networkSecurityGroups/securityRules/write"
+DEALLOCATE = "Microsoft.Compute/virtualMachines/deallocate/action"
+
+NONE = History()
+
+
+def _plan(*changes: Change, history: History = NONE) -> Plan:
+    facts = read_facts(healthy_bundle(*changes))
+    return plan(facts, diagnose(facts).findings, history)
+
+
+def _only(made: Plan) -> Step:
+    assert len(made.steps) == 1, made
+    return made.steps[0]
+
+
+def _asks(*changes: Change, history: History = NONE) -> str | None:
+    return _only(_plan(*changes, history=history)).approval
+
+
+def _codes(made: Plan) -> list[str]:
+    return [refusal.code for refusal in made.refusals]
+
+
+REMEDY = {
+    "vm-deallocated": "approval",
+    "vm-stopped-allocated": "approval",
+    "agent-not-ready": "by_hand",
+    "public-ip-standard-no-nsg": "by_hand",
+    "no-public-ip": "by_hand",
+    "client-wrong-port": "by_hand",
+    "edge-caller-ip-not-allowed": "safe",
+    "nsg-no-allow-rule": "safe",
+    "nsg-explicit-deny-wins": "approval",
+    "nsg-second-layer-deny": "safe",
+    "jit-closed": "approval",
+    "rdp-disabled-local": "safe",
+    "rdp-disabled-policy": "policy_owned",
+    "termservice-stopped": "safe",
+    "termservice-disabled": "safe",
+    "rdp-port-unmatched": "approval",
+    "fw-rdp-rule-disabled": "safe",
+    "fw-block-all-inbound": "approval",
+    "fw-gpo-enforced-block": "policy_owned",
+}
+
+
+@pytest.mark.parametrize("fault", BY_FAULT)
+def test_each_fault_has_its_remedy(fault: str) -> None:
+    made = _plan(*BY_FAULT[fault].changes)
+    if made.steps:
+        waits = all(step.approval for step in made.steps)
+        assert REMEDY[fault] == ("approval" if waits else "safe")
+        assert {one for step in made.steps for one in step.faults} == {fault}
+        assert len({step.step_id for step in made.steps}) == len(made.steps)
+        for step in made.steps:
+            assert step.title
+            assert step.postcondition
+            assert step.permissions
+    else:
+        assert _codes(made) == [REMEDY[fault]]
+        assert made.refusals[0].why
+
+
+def test_steps_come_inside_out_and_the_network_last() -> None:
+    made = _plan(
+        f.silent,
+        f.listens(),
+        f.service("Stopped", "Disabled"),
+        f.registry(f.DENY_LOCAL, 1),
+        f.firewall_rule("RemoteDesktop-UserMode-In-TCP", enabled=False),
+        f.security_rules(f.NIC_NSG),
+        f.security_rules(f.SUBNET_NSG),
+    )
+    assert [step.kind for step in made.steps] == [
+        "service_start",
+        "service_state",
+        "registry",
+        "firewall_rule",
+        "security_rule",
+        "security_rule",
+    ]
+    assert [step.target["nsg_id"].lower() for step in made.steps[-2:]] == [f.NIC_NSG.lower(), f.SUBNET_NSG.lower()]
+    assert not any(step.approval for step in made.steps)
+
+
+def test_a_guest_step_holds_what_it_expects_and_its_inverse() -> None:
+    step = _only(_plan(*BY_FAULT["rdp-disabled-local"].changes))
+    assert (step.target, step.expected, step.desired, step.undoable) == ({"path": f.DENY_LOCAL}, 1, 0, True)
+
+
+# Deliberate closing
+
+
+@pytest.mark.parametrize(
+    ("changes", "waits"),
+    [
+        ((f.guest_change("service_state", "TermService", timedelta(days=2), "stopped", PERSON_SID),), True),
+        ((f.guest_change("service_start_type", "TermService", timedelta(days=2), "disabled", PERSON_SID),), True),
+        ((f.guest_change("service_state", "TermService", timedelta(days=8), "stopped", PERSON_SID),), False),
+        ((f.guest_change("service_state", "TermService", timedelta(days=2), "stopped", SYSTEM_SID),), False),
+        ((f.guest_change("service_state", "TermService", timedelta(days=2), "stopped"),), False),
+        ((f.guest_change("service_state", "TermService", timedelta(days=2), "running", PERSON_SID),), False),
+        ((f.guest_change("service_start_type", "TermService", timedelta(days=2), "auto start", PERSON_SID),), False),
+        ((f.guest_change("service_state", "Spooler", timedelta(days=2), "stopped", PERSON_SID),), False),
+        ((f.guest_change("firewall_rule", "Corp-RDP", timedelta(days=2), "off", PERSON_SID),), False),
+    ],
+    ids=[
+        "a person stopped it",
+        "a person disabled it",
+        "too long ago",
+        "SYSTEM is no author",
+        "no author",
+        "a start is no closing",
+        "an opening start type",
+        "another service",
+        "another kind of change",
+    ],
+)
+def test_a_service_that_a_person_stopped_is_not_started_unattended(changes: tuple[Change, ...], waits: bool) -> None:
+    asks = _asks(*STOPPED, *changes)
+    assert (asks is not None) is waits
+    if waits:
+        assert PERSON_SID in (asks or "")
+
+
+def test_a_firewall_change_by_a_person_makes_the_firewall_step_wait() -> None:
+    asks = _asks(
+        *BY_FAULT["fw-rdp-rule-disabled"].changes,
+        f.guest_change("firewall_rule", "RemoteDesktop-UserMode-In-TCP", timedelta(days=1), "off", PERSON_SID),
+    )
+    assert asks
+    assert "on purpose" in asks
+
+
+@pytest.mark.parametrize(
+    ("change", "waits"),
+    [
+        (f.activity(RULE_WRITE, f"{f.NIC_NSG}/securityRules/Old", PERSON, timedelta(days=1)), True),
+        (f.activity("Microsoft.Network/networkSecurityGroups/write", f.NIC_NSG, PERSON, timedelta(days=1)), True),
+        (f.activity(RULE_WRITE, f"{f.NIC_NSG}/securityRules/Old", PERSON, timedelta(days=7, hours=1)), False),
+        (f.activity(RULE_WRITE, f"{f.NIC_NSG}2/securityRules/Old", PERSON, timedelta(days=1)), False),
+        (f.activity("Microsoft.Network/publicIPAddresses/write", f.PUBLIC_IP, PERSON, timedelta(days=1)), False),
+    ],
+    ids=["a rule", "the group", "too long ago", "an NSG whose name begins alike", "no closing"],
+)
+def test_an_nsg_that_a_person_changed_is_not_opened_unattended(change: Change, waits: bool) -> None:
+    asks = _asks(*NO_RULE, change)
+    assert (asks is not None) is waits
+    assert not waits or PERSON in (asks or "")
+
+
+def test_our_own_writes_are_no_authors() -> None:
+    own = "44444444-2222-3333-4444-555555555555"
+    ours = f.activity(RULE_WRITE, f"{f.NIC_NSG}/securityRules/x", own, timedelta(hours=1))
+    assert _asks(*NO_RULE, ours)
+    assert _asks(*NO_RULE, ours, f.policy(own_principal_ids=[own.replace("-", "").upper()])) is None
+
+
+def test_an_isolation_tag_or_nsg_makes_everything_wait() -> None:
+    tag = (f.tag("Isolation", "INC-1"), f.policy(isolation_tags=["isolation"]))
+    nsg = (f.policy(isolation_nsgs=[f.SUBNET_NSG.upper()]),)
+    for fault in ("termservice-stopped", "rdp-disabled-local", "nsg-no-allow-rule", "fw-rdp-rule-disabled"):
+        changes = BY_FAULT[fault].changes
+        assert _asks(*changes) is None
+        assert "isolation tag" in (_asks(*changes, *tag) or "")
+        assert "isolation NSG" in (_asks(*changes, *nsg) or "")
+    assert _asks(*STOPPED, f.policy(isolation_nsgs=[f"{f.GROUP}/other"])) is None
+
+
+@pytest.mark.parametrize(("apart", "waits"), [(29, True), (31, False)])
+def test_two_closings_of_different_kinds_close_together_are_a_quarantine(apart: int, waits: bool) -> None:
+    asks = _asks(
+        *STOPPED,
+        f.guest_change("service_state", "TermService", timedelta(hours=5), "stopped"),
+        f.guest_change("firewall_rule", "X", timedelta(hours=5) + timedelta(minutes=apart), "off"),
+    )
+    assert (asks is not None) is waits
+
+
+def test_two_closings_of_one_kind_are_none() -> None:
+    twice = (
+        f.guest_change("service_state", "TermService", timedelta(hours=5), "stopped"),
+        f.guest_change("service_start_type", "TermService", timedelta(hours=5), "disabled"),
+    )
+    assert _asks(*STOPPED, *twice) is None
+
+
+def test_another_vm_that_was_stopped_is_no_part_of_a_quarantine() -> None:
+    closing = f.guest_change("service_state", "TermService", timedelta(hours=5), "stopped")
+    other = f.activity(DEALLOCATE, f"{f.VM}2", PERSON, timedelta(hours=5))
+    mine = f.activity(DEALLOCATE, f.VM, PERSON, timedelta(hours=5))
+    assert _asks(*STOPPED, closing, other) is None
+    assert "quarantine" in (_asks(*STOPPED, closing, mine) or "")
+
+
+def test_unread_logs_wait_because_unseen_is_not_absent() -> None:
+    assert "could not be read" in (_asks(*STOPPED, hide("changes")) or "")
+    assert "could not be read" in (_asks(*STOPPED, hide("guest.changes")) or "")
+
+
+def test_an_unknown_author_asks_only_where_the_installation_wants_it() -> None:
+    assert _asks(*STOPPED, f.policy(unknown_author="act")) is None
+    assert "author unknown" in (_asks(*STOPPED, f.policy(unknown_author="ask")) or "")
+
+
+# Attack and exposure
+
+
+@pytest.mark.parametrize("fault", ["termservice-stopped", "nsg-no-allow-rule", "rdp-disabled-local"])
+def test_nothing_opens_unattended_while_a_brute_force_is_possible(fault: str) -> None:
+    changes = BY_FAULT[fault].changes
+    assert _asks(*changes, f.failed_sign_ins(BRUTE_FORCE_FAILED_SIGN_INS - 1)) is None
+    assert "brute force" in (_asks(*changes, f.failed_sign_ins(BRUTE_FORCE_FAILED_SIGN_INS)) or "")
+    assert "could not be counted" in (_asks(*changes, hide("guest.sign_ins")) or "")
+
+
+OPEN_TO_ALL = (
+    f.security_rules(f.NIC_NSG, f.rule("Allow-Any", 300, source="*")),
+    f.security_rules(f.SUBNET_NSG, f.rule("Allow-Any", 300, source="*")),
+)
+
+
+@pytest.mark.parametrize("fault", ["termservice-stopped", "rdp-disabled-local", "fw-rdp-rule-disabled"])
+def test_letting_windows_answer_behind_an_open_door_is_exposing(fault: str) -> None:
+    step = _only(_plan(*BY_FAULT[fault].changes, *OPEN_TO_ALL))
+    assert step.risk is Risk.EXPOSING
+    assert "Allow-Any" in (step.approval or "")
+    allowed = _only(_plan(*BY_FAULT[fault].changes, *OPEN_TO_ALL, f.policy(auto_risks=["exposing"])))
+    assert allowed.risk is Risk.EXPOSING
+    assert allowed.approval is None
+
+
+def test_unclear_rules_count_as_exposing() -> None:
+    step = _only(_plan(*STOPPED, hide("resource", f.NIC_NSG), hide("effective_security_rules", f.NIC)))
+    assert step.risk is Risk.EXPOSING
+    assert step.approval
+
+
+def test_a_wide_source_that_is_configured_is_not_exposing() -> None:
+    assert _only(_plan(*STOPPED, f.policy(sources=["203.0.112.0/23"]))).risk is Risk.SAFE
+    assert _only(_plan(*STOPPED, f.policy(sources=["203.0.113.0/25"]))).risk is Risk.EXPOSING
+
+
+def test_leave_for_disruptive_steps_is_no_leave_for_exposing_ones() -> None:
+    changes = BY_FAULT["rdp-port-unmatched"].changes
+    free = f.policy(auto_risks=["disruptive"])
+    assert [step.approval for step in _plan(*changes, free).steps] == [None, None]
+    both = _plan(*changes, free, *OPEN_TO_ALL).steps
+    assert all("exposing" in (step.approval or "") for step in both)
+
+
+# Sessions, modes, risks
+
+
+def test_a_restart_under_live_sessions_waits_and_names_them() -> None:
+    changes = (*BY_FAULT["rdp-port-unmatched"].changes, f.policy(auto_risks=["disruptive"]))
+    made = _plan(*changes, f.session("CONTOSO\\ada", 3), f.session("CONTOSO\\bob", 2, "Disc"))
+    for step in made.steps:
+        assert step.sessions == [2, 3]
+        assert "CONTOSO\\ada" in (step.approval or "")
+    assert all("could not be read" in (s.approval or "") for s in _plan(*changes, hide("guest.sessions")).steps)
+    assert all(step.sessions == [] for step in _plan(*changes).steps)
+
+
+def test_steps_that_drop_no_session_do_not_look_at_them() -> None:
+    step = _only(_plan(*STOPPED, f.session("CONTOSO\\ada")))
+    assert step.sessions is None
+    assert step.approval is None
+
+
+def test_in_mode_approve_a_person_decides_every_change() -> None:
+    made = _plan(*STOPPED, *NO_RULE, f.policy(mode="approve"))
+    assert len(made.steps) == 2
+    assert all("mode approve" in (step.approval or "") for step in made.steps)
+
+
+def test_other_risks_wait_unless_they_are_listed() -> None:
+    changes = BY_FAULT["rdp-port-unmatched"].changes
+    assert all("disruptive" in (step.approval or "") for step in _plan(*changes).steps)
+    assert all(step.approval is None for step in _plan(*changes, f.policy(auto_risks=["disruptive"])).steps)
+
+
+ALL_RISKS = f.policy(auto_risks=["disruptive", "exposing", "sensitive"])
+
+
+@pytest.mark.parametrize(
+    "fault", ["vm-deallocated", "vm-stopped-allocated", "jit-closed", "nsg-explicit-deny-wins", "fw-block-all-inbound"]
+)
+def test_some_steps_always_wait(fault: str) -> None:
+    assert all(step.approval for step in _plan(*BY_FAULT[fault].changes, ALL_RISKS).steps)
+
+
+def test_a_schedule_or_automation_that_stopped_the_vm_is_refused_and_a_persons_stop_waits() -> None:
+    off = f.powered("deallocated")
+    robot = f.activity(DEALLOCATE, f.VM, "22222222-2222-3333-4444-555555555555", timedelta(hours=3), idtyp="app")
+    made = _plan(off, robot)
+    assert made.steps == []
+    assert _codes(made) == ["by_design"]
+    assert _only(_plan(off, f.activity(DEALLOCATE, f.VM, PERSON, timedelta(hours=3)))).approval
+
+
+# Refusals
+
+
+def test_a_domain_controller_is_left_alone_unless_tagged() -> None:
+    controller = f.guest("os", "domain_role", value=5)
+    made = _plan(*STOPPED, controller)
+    assert made.steps == []
+    assert _codes(made) == ["domain_controller"]
+    tagged = f.policy(tags={"rdp-remediate-domain-controller": "allow"})
+    assert _only(_plan(*STOPPED, controller, tagged)).kind == "service_state"
+    assert _codes(_plan(*STOPPED, hide("guest.os"))) == ["unseen"]
+
+
+def test_the_network_of_a_domain_controller_may_be_opened() -> None:
+    assert _only(_plan(*NO_RULE, f.guest("os", "domain_role", value=4))).kind == "security_rule"
+
+
+def test_what_group_policy_owns_is_refused_with_its_owner() -> None:
+    for fault in ("rdp-disabled-policy", "fw-gpo-enforced-block"):
+        refusal = _plan(*BY_FAULT[fault].changes).refusals[0]
+        assert (refusal.fault, refusal.code) == (fault, "policy_owned")
+        assert "group policy" in (refusal.owner or "")
+
+
+def test_a_fault_that_came_back_is_refused() -> None:
+    made = _plan(*STOPPED, history=History(done_fixes=frozenset({"start_term_service"})))
+    assert made.steps == []
+    assert _codes(made) == ["came_back"]
+
+
+def test_a_rule_that_was_opened_three_times_waits() -> None:
+    name = str(_only(_plan(*NO_RULE)).target["name"])
+    assert _asks(*NO_RULE, history=History(reopenings=((name, 2),))) is None
+    assert "3 times" in (_asks(*NO_RULE, history=History(reopenings=((name, 3),))) or "")
+
+
+def test_likely_causes_wait() -> None:
+    asks = _asks(*NO_RULE, hide("effective_admin_rules", f.VNET))
+    assert "likely" in (asks or "")
+    assert "admin rules could not be read" in (asks or "")
+
+
+# NSG rules and just-in-time access
+
+
+def test_a_rule_admits_the_client_alone_and_ends() -> None:
+    step = _only(_plan(*NO_RULE))
+    body = step.desired["properties"]
+    assert body["sourceAddressPrefix"] == "203.0.113.7/32"
+    assert body["destinationAddressPrefix"].removesuffix("/32") == f.PRIVATE_ADDRESS
+    assert body["destinationPortRange"] == "3389"
+    assert (body["protocol"], body["access"], body["direction"]) == ("Tcp", "Allow", "Inbound")
+    assert "exp=2026-11-24T22:48Z" in body["description"]
+    assert step.target["nsg_id"] == f.NIC_NSG
+    assert step.expected is None
+
+
+def test_an_unknown_client_means_the_configured_sources() -> None:
+    body = _only(_plan(*NO_RULE, f.target(client_address=None))).desired["properties"]
+    assert body.get("sourceAddressPrefix") or body["sourceAddressPrefixes"] == [f.SOURCES]
+    assert f.SOURCES in (body.get("sourceAddressPrefix"), *body.get("sourceAddressPrefixes", []))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ((f.policy(sources=[]),), "REFUSE_NO_SOURCE"),
+        ((f.target(client_address="198.51.100.4"),), "REFUSE_NO_SOURCE"),
+        ((f.policy(sources=["0.0.0.0/0"]), f.target(client_address=None)), "REFUSE_WIDE"),
+        ((f.policy(sources=["203.0.0.0/16"]), f.target(client_address=None)), "REFUSE_WIDE"),
+        ((f.policy(blast_radius_limit=0),), "REFUSE_BLAST_RADIUS"),
+    ],
+)
+def test_no_rule_without_a_narrow_configured_source(changes: tuple[Change, ...], code: str) -> None:
+    made = _plan(*NO_RULE, *changes)
+    assert made.steps == []
+    assert set(_codes(made)) == {code}
+
+
+def test_a_claimed_client_outside_the_sources_is_never_let_in() -> None:
+    made = _plan(*NO_RULE, f.target(client_address="198.51.100.4"))
+    assert "only claimed" in made.refusals[0].why
+
+
+def test_a_read_only_lock_refuses_and_a_delete_lock_does_not() -> None:
+    def lock(level: str) -> Change:
+        row = {"id": f"{f.GROUP}/providers/Microsoft.Authorization/locks/keep", "properties": {"level": level}}
+        return f.operation("locks", f.VM, {"value": [row]})
+
+    assert _codes(_plan(*NO_RULE, lock("ReadOnly"))) == ["locked"]
+    assert _only(_plan(*NO_RULE, lock("CanNotDelete"))).approval is None
+
+
+def test_a_guarded_port_is_asked_of_jit_and_never_opened_by_a_rule() -> None:
+    step = _only(_plan(*NO_RULE, f.jit_policy(), ALL_RISKS))
+    assert step.kind == "jit_request"
+    assert step.approval
+
+
+def test_a_jit_request_names_address_time_and_person() -> None:
+    jit = BY_FAULT["jit-closed"].changes
+    data = healthy_bundle(*jit, f.jit_policy(duration="PT1H30M")).model_copy(update={"requested_by": PERSON})
+    facts = read_facts(data)
+    step = _only(plan(facts, diagnose(facts).findings))
+    machine = step.desired["virtualMachines"][0]
+    assert machine["id"] == f.VM
+    assert machine["ports"] == [
+        {"number": 3389, "endTimeUtc": "2026-11-24T16:18:17Z", "allowedSourceAddressPrefix": "203.0.113.7"}
+    ]
+    assert PERSON in step.desired["justification"]
+    assert PERSON in (step.approval or "")
+    assert step.undoable is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ((f.target(client_address=None),), "REFUSE_NO_SOURCE"),
+        ((f.target(client_address="198.51.100.4"),), "REFUSE_NO_SOURCE"),
+        ((hide("jit_policies", f.SUBSCRIPTION),), "unseen"),
+        ((f.jit_policy(port=22),), "USE_JIT"),
+    ],
+)
+def test_no_jit_request_without_a_known_client_inside_the_sources(changes: tuple[Change, ...], code: str) -> None:
+    made = _plan(*BY_FAULT["jit-closed"].changes, *changes)
+    assert made.steps == []
+    assert _codes(made) == [code]
+
+
+def test_unread_jit_policies_make_a_rule_wait() -> None:
+    assert "just-in-time" in (_asks(*NO_RULE, hide("jit_policies", f.SUBSCRIPTION)) or "")
+
+
+def test_a_rule_above_a_written_deny_is_sensitive() -> None:
+    step = _only(_plan(*BY_FAULT["nsg-explicit-deny-wins"].changes))
+    assert step.risk is Risk.SENSITIVE
+    assert "above a deny" in (step.approval or "")
+    assert step.desired["properties"]["priority"] < 200
+
+
+def test_a_deny_at_the_top_leaves_no_room() -> None:
+    top = f.security_rules(f.NIC_NSG, f.rule("Deny-All", 100, access="Deny", source="*"))
+    assert _codes(_plan(f.silent, top)) == ["NO_SLOT"]
+
+
+def test_unreadable_before_values_make_no_step() -> None:
+    port = BY_FAULT["rdp-port-unmatched"].changes
+    made = _plan(*port, hide("guest.services.TermService"))
+    assert made.steps == []
+    assert _codes(made) == ["unseen"]
+
+
+def test_a_possible_fault_plans_nothing() -> None:
+    disabled = f.firewall_rule("RemoteDesktop-UserMode-In-TCP", enabled=False, remote_addresses=["198.51.100.9"])
+    made = _plan(f.silent, disabled)
+    assert made.steps == []

@@ -49,15 +49,23 @@ REASON_WORDS = {
 }
 
 
+LONGEST_LINE = 4_000
+
+
 def plain(text: object, limit: int | None = None) -> str:
     """One line of text without control, direction-changing or invisible characters, cut to `limit` characters.
 
     Text in reports comes from alerts, rule names and Windows; it must not drive a terminal or reverse the reading order.
     """
-    shown = "".join(" " if c in "\r\n\t\u2028\u2029" else c for c in str(text))
-    shown = "".join(c for c in shown if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    # Nobody reads more of one line, and every character of the rest would be looked at for nothing.
+    limit = LONGEST_LINE if limit is None else min(limit, LONGEST_LINE)
+    raw = str(text)[: 2 * LONGEST_LINE]
+    shown = raw
+    if not (raw.isascii() and raw.isprintable()):
+        shown = "".join(" " if c in "\r\n\t\u2028\u2029" else c for c in raw)
+        shown = "".join(c for c in shown if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
     shown = " ".join(shown.split())
-    if limit is not None and len(shown) > limit:
+    if len(shown) > limit:
         return shown[: max(limit - 1, 0)].rstrip() + "…"
     return shown
 

@@ -6,6 +6,7 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.decision import Verdict
+from rdp_remediate.network.doors import wrong_door
 from rdp_remediate.network.question import ask
 
 
@@ -27,6 +28,9 @@ def vm_has_an_entry(facts: Facts) -> Outcome:
         return unknown(question.unread_entry.detail, because=question.unread_entry.source)
     if question.via is not None:
         return passed(f"no public address, by design: the way in is {question.via}")
+    door = wrong_door(facts)
+    if door is not None:
+        return passed(f"the way in is judged by itself: {door.reason}")
     if question.entry is None:
         return failed("no-public-ip", "The VM has no address that anybody could dial.")
     no_path = [d for _, d in question.decisions if d.verdict is Verdict.NO_PATH]

@@ -1,10 +1,11 @@
 """Do the guest, the network and the client speak of the same port?"""
 
 from rdp_remediate.checks.check import check
-from rdp_remediate.checks.outcome import Outcome, failed, passed
+from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import UnseenError, need
 from rdp_remediate.models.report import Hop
+from rdp_remediate.network.doors import wrong_door
 from rdp_remediate.network.question import ask
 
 
@@ -25,6 +26,9 @@ def rdp_port_matches(facts: Facts) -> Outcome:
         return passed(f"RDP is set to port {guest_port}", port=guest_port)
     if question.unsure_port is not None:
         raise UnseenError(question.unsure_port)
+    door = wrong_door(facts)
+    if door is not None and "guest_port" in door.evidence:
+        return skipped(door.fault)
     return failed(
         "rdp-port-unmatched",
         f"RDP is set to port {guest_port}, but the client and the network lead to port {question.port}.",

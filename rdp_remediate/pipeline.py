@@ -6,6 +6,7 @@ picked up again neither loses nor repeats anything.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rdp_remediate import collection, execution
@@ -16,7 +17,7 @@ from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Bundle
 from rdp_remediate.models.fact import Fact, Reason, Unavailable
-from rdp_remediate.models.plan import JournalEntry, Outcome, Step
+from rdp_remediate.models.plan import JournalEntry, Outcome, Plan, Step
 from rdp_remediate.models.report import Delivery, Diagnosis, Report
 from rdp_remediate.models.run import Done, Phase, Run, Wait
 from rdp_remediate.network.question import probe_targets
@@ -125,7 +126,11 @@ async def _judge(run: Run, services: Services) -> Run:
     for finding in diagnosis.findings:
         services.progress(Progress(finding.hop.value, f"{finding.status.value}: {finding.title}", done=True))
     journal = await services.ledger.journal(run.run_id)
-    made = plan(facts, diagnosis.findings, await _history(services, journal, run))
+    applied = {e.step.fix for e in journal if e.outcome is Outcome.APPLIED and e.pass_number < run.pass_number}
+    history = History(done_fixes=frozenset(applied))
+    made = plan(facts, diagnosis.findings, history)
+    if counted := await _reopenings(services, made):
+        made = plan(facts, diagnosis.findings, replace(history, reopenings=counted))
     run = run.model_copy(update={"plan": made})
     able = execution.ready(run, journal)
     if able.any and run.pass_number < MAX_PASSES and run.replans <= MAX_REPLANS:
@@ -175,12 +180,10 @@ async def _news(run: Run, services: Services, diagnosis: Diagnosis) -> bool:
     return worse or (known is None and diagnosis.verdict.status == "broken")
 
 
-async def _history(services: Services, journal: Sequence[JournalEntry], run: Run) -> History:
-    applied = {e.step.fix for e in journal if e.outcome is Outcome.APPLIED and e.pass_number < run.pass_number}
-    rules = {str(e.step.target.get("name")) for e in journal if e.step.kind == "security_rule"}
-    rules |= {str(s.target.get("name")) for s in (run.plan.steps if run.plan else []) if s.kind == "security_rule"}
-    counted = [(name, await services.ledger.openings(name)) for name in sorted(rules)]
-    return History(done_fixes=frozenset(applied), reopenings=tuple(counted))
+async def _reopenings(services: Services, made: Plan) -> tuple[tuple[str, int], ...]:
+    """How often each rule that a plan would open was opened in the last seven days."""
+    names = sorted({str(step.target.get("name")) for step in made.steps if step.kind == "security_rule"})
+    return tuple([(name, await services.ledger.openings(name)) for name in names])
 
 
 async def _act(run: Run, services: Services) -> Run:

@@ -251,7 +251,14 @@ def test_letting_windows_answer_behind_an_open_door_is_exposing(fault: str) -> N
 
 
 def test_unclear_rules_count_as_exposing() -> None:
-    step = _only(_plan(*STOPPED, hide("resource", f.NIC_NSG), hide("effective_security_rules", f.NIC)))
+    step = _only(
+        _plan(
+            *STOPPED,
+            f.detached(f.SUBNET_NSG),
+            hide("resource", f.NIC_NSG),
+            hide("effective_security_rules", f.NIC),
+        )
+    )
     assert step.risk is Risk.EXPOSING
     assert step.approval
 

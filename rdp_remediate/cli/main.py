@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import traceback
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     # No credential of ours may ever probe the link-local metadata address unless the environment names an endpoint.
     os.environ.setdefault("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")
+    # Azure's libraries warn of sign-ins that they try in vain; what matters of it is in our own errors.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
     options = parser().parse_args(arguments)
     try:
         return int(asyncio.run(options.run(options)))

@@ -6,7 +6,7 @@ the health probe of a load-balancing rule, the way of the reply. A DENY is repor
 
 from collections.abc import Iterator
 from dataclasses import replace
-from weakref import WeakKeyDictionary
+from functools import lru_cache
 
 from rdp_remediate.facts.network_addresses import IPV6_BASE, Ranges, address_number, address_text
 from rdp_remediate.facts.network_model import NetworkFacts, Route
@@ -61,15 +61,13 @@ class Network:
         return found
 
 
-_compiled: WeakKeyDictionary[NetworkFacts, Network] = WeakKeyDictionary()
-
-
+@lru_cache(maxsize=16)
 def network(facts: NetworkFacts) -> Network:
-    """The compiled form of the facts; made on first use."""
-    found = _compiled.get(facts)
-    if found is None:
-        found = _compiled[facts] = Network(facts)
-    return found
+    """The compiled form of the facts; made on first use.
+
+    The last ones are kept, not all: a Network holds its facts, so that a weak dictionary would never let one go.
+    """
+    return Network(facts)
 
 
 class _Slab:

@@ -19,7 +19,7 @@ from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Mode, Policy, Target
 from rdp_remediate.models.incident import Incident, Kind, run_id
 from rdp_remediate.models.plan import Outcome
-from rdp_remediate.models.run import Done, Phase, Run, RunMessage
+from rdp_remediate.models.run import Done, Phase, Run, RunMessage, Wait
 from rdp_remediate.ports import Clock, Ledger, Services
 from rdp_remediate.settings import Settings
 from rdp_remediate.store.ledger import MessageAction, message_action
@@ -28,6 +28,9 @@ ADVANCE_S = 240
 """How long one message works on a run; the function's own time-out is ten minutes."""
 
 CLAIM_S = ADVANCE_S + 120
+
+ONE_PHASE = timedelta(milliseconds=1)
+"""`advance` hands a run back after the phase during which this passes, so that each phase is saved before the next."""
 
 OpenServices = Callable[[], Awaitable[Services]]
 Door = Literal["alert", "event_grid", "manual"]
@@ -131,11 +134,54 @@ async def advance_one(
         return []
     if not run.target.vm_id:
         return await _spread(run, services)
-    moved = await advance(run, services, clock.now() + timedelta(seconds=advance_s))
-    saved = await ledger.save(moved)
-    if saved.phase is Phase.DONE or not _due(saved, clock):
-        return []
-    return [RunMessage(run_id=saved.run_id, seq=saved.seq)]
+    if stored.seq == run.seq and stored.claimed_until is not None:
+        run = await _recover(run, services)
+    end = clock.now() + timedelta(seconds=advance_s)
+    while run is not None:
+        # Saved after every phase: what a lost process had begun is then read from the row, not begun again.
+        saved = await ledger.save(await advance(run, services, clock.now() + ONE_PHASE))
+        if saved.phase is Phase.DONE or (saved.due_at is not None and saved.due_at > end):
+            return []
+        if clock.now() >= end:
+            return [RunMessage(run_id=saved.run_id, seq=saved.seq)] if _due(saved, clock) else []
+        run = await ledger.claim(saved.run_id, clock.now() + timedelta(seconds=CLAIM_S))
+        if saved.due_at is not None:
+            await clock.sleep((saved.due_at - clock.now()).total_seconds())
+    return []
+
+
+async def _recover(run: Run, services: Services) -> Run:
+    """Takes up what a lost process left: its parked operation is waited for, its open journal rows are closed.
+
+    What such a row intended may have happened or not: it is never repeated, the next pass looks.
+    """
+    from rdp_remediate.execution import finish  # noqa: PLC0415 - intake must not pay for it
+
+    parked = await _parked(run, services)
+    if run.phase is Phase.ACT:
+        if parked is None:
+            return run  # the pipeline closes the rows itself and goes on with the next pass
+        run = run.model_copy(update={"phase": Phase.WAIT, "wait": parked, "resume": Phase.ACT})
+    for entry in await services.ledger.journal(run.run_id):
+        if entry.outcome is Outcome.INTENDED and (
+            parked is None or entry.step.layer != _CLOSES.get(str(parked.purpose))
+        ):
+            detail = "the process ended before the answer came"
+            await finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=detail)
+    return run
+
+
+_CLOSES = {"repair": "guest", "start_vm": "platform"}
+"""The layer whose journal rows the end of an operation closes."""
+
+
+async def _parked(run: Run, services: Services) -> Wait | None:
+    """The operation of this pass that changes something and has not ended, by the ids that the pipeline parks under."""
+    for purpose in _CLOSES:
+        operation_id = f"{run.run_id}-{purpose}-{run.pass_number}"
+        if await services.ledger.get_operation(operation_id) is not None:
+            return Wait.model_validate({"kind": "operation", "operation_id": operation_id, "purpose": purpose})
+    return None
 
 
 def _due(run: Run, clock: Clock) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from tests.azurite import Azurite
 from tests.function_host.host import FunctionHost
 from tests.function_host.invocation import Invocation
 from tests.function_host.queue_pump import Crash, Delivery, Outcome, QueuePump
-from tests.lab_beside import LabBeside, LoopThread
+from tests.lab_beside import PROMPT_S, LabBeside, LoopThread
 from tests.store_gate import Hold, StoreGate
 
 APP = Path(__file__).resolve().parents[1]
@@ -123,15 +124,22 @@ class Deployment:
     # A lost worker
 
     def lose_worker_at(self, hold: Hold) -> None:
-        """Delivers the next message and kills the host when its request to the store is held."""
+        """Delivers messages until a request of the host to the store is held, and kills the host there."""
+        host = self.host
 
         def kill() -> None:
-            hold.wait()
-            self.host.kill()
+            if hold.caught.wait(PROMPT_S):
+                host.kill()
 
-        lost = self.pump.deliver("runs", while_running=kill)
-        assert lost is not None, "there was no message"
-        assert lost.outcome is Outcome.LOST
+        killer = threading.Thread(target=kill)
+        killer.start()
+        outcomes = []
+        while (delivery := self.pump.deliver("runs")) is not None:
+            outcomes.append(delivery.outcome)
+            if delivery.outcome is not Outcome.DONE:
+                break
+        killer.join()
+        assert outcomes[-1:] == [Outcome.LOST], f"no worker was lost at {hold.pattern!r}: {outcomes}"
 
     def lose_host(self, crash: Crash) -> None:
         """Delivers the next message and loses the host after the function returned."""

@@ -12,14 +12,14 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from tests.lab_beside import PROMPT_S, LoopThread
+from tests.lab_beside import LoopThread
 
 _BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "date"})
 
 
 @dataclass
 class Hold:
-    """Holds one request whose `METHOD path body` matches; the sender waits for its answer for ever.
+    """Holds one request whose `METHOD path body` matches; the sender waits for its answer until the gate opens.
 
     Attributes:
         pattern: Regular expression, in any case.
@@ -29,10 +29,7 @@ class Hold:
     pattern: str
     after: bool
     caught: threading.Event = field(default_factory=threading.Event)
-
-    def wait(self) -> None:
-        """Waits until the request is held."""
-        assert self.caught.wait(PROMPT_S), f"no request to the store matched {self.pattern!r} within {PROMPT_S} s"
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class StoreGate:
@@ -43,6 +40,7 @@ class StoreGate:
         parts = urlsplit(upstream)
         self._upstream, self._account = f"{parts.scheme}://{parts.netloc}", parts.path
         self._holds: list[Hold] = []
+        self._held: list[Hold] = []
         self.endpoint = ""
 
     def __enter__(self) -> Self:
@@ -61,8 +59,14 @@ class StoreGate:
         return made
 
     def open(self) -> None:
-        """Forgets holds that nothing has run into."""
+        """Lets everything through from now on; what is held fails, if its sender still lives."""
+        self._loop.run(self._open())
+
+    async def _open(self) -> None:
         self._holds.clear()
+        for hold in self._held:
+            hold.released.set()
+        self._held.clear()
 
     async def _start(self) -> None:
         self._client = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
@@ -74,6 +78,7 @@ class StoreGate:
         self.endpoint = f"http://127.0.0.1:{self._runner.addresses[0][1]}{self._account}"
 
     async def _stop(self) -> None:
+        await self._open()
         await self._runner.cleanup()
         await self._client.close()
 
@@ -84,18 +89,19 @@ class StoreGate:
         if hold is not None:
             self._holds.remove(hold)
         if hold is not None and not hold.after:
-            await self._keep(hold)
+            return await self._keep(hold)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "connection")}
         # The path goes on as it was written: the signature covers it.
         url = URL(f"{self._upstream}{request.raw_path}", encoded=True)
         async with self._client.request(request.method, url, headers=headers, data=body or None) as answer:
             content = await answer.read()
             if hold is not None:
-                await self._keep(hold)
+                return await self._keep(hold)
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _BY_HOP}
             return web.Response(status=answer.status, headers=kept, body=content)
 
-    async def _keep(self, hold: Hold) -> None:
+    async def _keep(self, hold: Hold) -> web.Response:
+        self._held.append(hold)
         hold.caught.set()
-        # Ended by the gate's own end; the sender is gone by then.
-        await asyncio.Event().wait()
+        await hold.released.wait()
+        return web.Response(status=503)

@@ -1,0 +1,74 @@
+"""A worker that is lost at any point of a run: another one finishes the run later, and nothing is done twice.
+
+The gate before the store holds one request of the worker and the host is killed there, so each loss is one between two
+writes. What differs from Azure is the waiting: claims and messages are let go at once instead of after minutes.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from tests.azurite import Azurite
+from tests.deployment import Deployment, deploy
+
+
+@pytest.fixture(scope="module")
+def deployed(azurite: Azurite) -> Iterator[Deployment]:
+    with deploy(azurite) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def app(deployed: Deployment) -> Deployment:
+    deployed.begin()
+    return deployed
+
+
+class Loss(NamedTuple):
+    """Which write to the store is the worker's last one."""
+
+    request: str
+    written: bool
+
+
+def put(table: str, row: str = "", content: str = "") -> str:
+    """A row of the store that is replaced."""
+    return rf"^PUT \S+\(PartitionKey='{table}',RowKey='[^']*{row}[^']*'\).*{content}"
+
+
+def new_journal_row(fix: str) -> str:
+    return rf"^POST .*\"PartitionKey\": ?\"journal\".*{fix}"
+
+
+CLAIMED = Loss(put("runs", content="claimed_until.{4,8}20"), written=True)
+COLLECTOR_STARTED = Loss(put("operations", "-collect-1"), written=False)
+COLLECTED = Loss(put("runs", content="phase.{3,5}judge"), written=True)
+REPAIR_INTENDED = Loss(new_journal_row("enable_rdp_firewall_rule"), written=True)
+REPAIR_SENT = Loss(put("operations", "-repair-"), written=False)
+REPAIR_NOTED = Loss(put("operations", "-repair-"), written=True)
+RULE_INTENDED = Loss(new_journal_row("allow_rdp_in_nsg"), written=True)
+RULE_WRITTEN = Loss(put("journal", content="allow_rdp_in_nsg.*applied"), written=False)
+SUMMARY_NOTED = Loss(put("operations", "-delivered-"), written=True)
+
+LOSSES = {
+    "after each phase": ([CLAIMED, COLLECTED, REPAIR_NOTED, RULE_WRITTEN, SUMMARY_NOTED], 1),
+    "between a start and its note": ([COLLECTOR_STARTED, REPAIR_SENT], 4),
+    "between an intention and its act": ([REPAIR_INTENDED, RULE_INTENDED], 3),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_run_that_loses_its_worker_is_finished_and_nothing_is_done_twice(app: Deployment, name: str) -> None:
+    losses, most_collectors = LOSSES[name]
+    run_id = app.alert()
+    for loss in losses:
+        app.lose_worker_at(app.gate.hold(loss.request, after=loss.written))
+        app.resume()
+    report = app.work(run_id)["report"]
+    assert (report["verdict"]["status"], report["verdict"]["proof"]) == ("reachable", "end_to_end")
+    assert app.lab.run_commands().count("repair") == 1
+    assert app.lab.run_commands().count("collect") <= most_collectors
+    assert len(app.lab.rule_writes()) == 1
+    assert len(app.lab.cards()) == 1
+    assert not [outcome for _, outcome in app.journal() if outcome == "intended"]

@@ -267,7 +267,8 @@ def _join_expects(scenarios: Sequence[Scenario]) -> Expect:
     causes = list(dict.fromkeys(c for e in ordered for c in e.causes))
     statuses = {s for e in ordered for s in e.status}
     status = next(s for s in ("broken", "by_design", "not_proven", "reachable") if s in statuses or s == "reachable")
-    leading = next((e for e in ordered if e.causes), ordered[0])
+    # What is closed on purpose leads only where nothing is broken.
+    leading = next((e for e in ordered if e.causes and status in e.status), ordered[0])
     afters = {e.after_auto for e in ordered}
     changes = [e.changes_in_auto for e in ordered]
     remedy: dict[str, Literal["safe", "approval", "manual", "none"]] = {}

@@ -6,9 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from rdp_remediate.cli.demo import play
 from rdp_remediate.cli.lab_services import environment_of, open_lab
 from rdp_remediate.diagnosis import diagnose_bundle
+from rdp_remediate.errors import UsageError
+from rdp_remediate.lab.guests.winps import find_winps
 from rdp_remediate.lab.names import Names
 from rdp_remediate.lab.request_log import LoggedRequest
 from rdp_remediate.lab.scenario import Expect
@@ -68,6 +72,16 @@ class Played:
             for one in self.requests
             if one.method in ("PUT", "DELETE", "PATCH") or (one.method == "POST" and one.path.lower().endswith(acting))
         ]
+
+
+def needs(guest: str) -> str:
+    """Skips the calling test where the guest runtime is not there."""
+    if guest == "winps":
+        try:
+            find_winps()
+        except UsageError as missing:
+            pytest.skip(f"winps is in ../shared/tools/winps, which is not part of the repository: {missing}")
+    return guest
 
 
 def sent(requests: Sequence[LoggedRequest], method: str, ending: str) -> list[LoggedRequest]:

@@ -98,6 +98,10 @@ def faults() -> str:
                     one.by_hand(fault),
                 )
             )
+        rows += [
+            (f"`{fault}`", one.hop.value, f"not provable (`{one.name}`)", "by hand", one.by_hand(fault))
+            for fault in one.not_provable
+        ]
     table = _table(("fault", "hop", "found by", "fix", "by hand"), rows)
     return f"# Faults\n\n{GENERATED}\nA fault without a fix is reported with the steps by hand.\n\n{table}"
 

@@ -23,13 +23,18 @@ Judge = Callable[[Facts], Outcome]
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its name is its file, its function and its id."""
+    """One check: its name is its file, its function and its id.
+
+    Attributes:
+        not_provable: Faults of the catalogue that belong here but cannot be proven from what is read; never reported as found.
+    """
 
     name: str
     hop: Hop
     faults: tuple[str, ...]
     requires: tuple[str, ...]
     judge: Judge
+    not_provable: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -68,13 +73,15 @@ def _filled(place: re.Match[str], known: Mapping[str, Any]) -> str:
     return str(value) if isinstance(value, str | int) and value != "" else place[0]
 
 
-def check(*, hop: Hop, faults: Sequence[str], requires: Sequence[str] = ()) -> Callable[[Judge], Check]:
+def check(
+    *, hop: Hop, faults: Sequence[str], requires: Sequence[str] = (), not_provable: Sequence[str] = ()
+) -> Callable[[Judge], Check]:
     """Declares a check; faults are ids of the catalogue, at most four; requires names checks whose failure explains this one."""
 
     def declare(judge: Judge) -> Check:
         if len(faults) > 4:
             raise InternalError(f"check {judge.__name__} names {len(faults)} faults; at most four are allowed")
-        return Check(judge.__name__, hop, tuple(faults), tuple(requires), judge)
+        return Check(judge.__name__, hop, tuple(faults), tuple(requires), judge, tuple(not_provable))
 
     return declare
 

@@ -1,5 +1,7 @@
 """The names inside an ARM id, as the az command line asks for them."""
 
+from typing import Any
+
 
 def name_of(resource_id: str) -> str:
     """The last name of an ARM id."""
@@ -14,9 +16,9 @@ def group_of(resource_id: str) -> str:
     return parts[place] if 0 < place < len(parts) else ""
 
 
-def named(**resource_ids: str) -> dict[str, str]:
+def named(**resource_ids: str) -> dict[str, Any]:
     """Name and group of each resource, for the placeholders of By hand: `nsg` gives `<nsg>` and `<nsg_group>`."""
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     for word, resource_id in resource_ids.items():
         if resource_id:
             found[word] = name_of(resource_id)

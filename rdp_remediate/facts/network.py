@@ -12,6 +12,7 @@ from rdp_remediate.facts.network_json import whole_number as number
 from rdp_remediate.facts.network_load_balancers import parse_firewall, parse_load_balancer, parse_policy_group
 from rdp_remediate.facts.network_model import DataNote, DnatRule, EffectiveNsg, NetworkFacts, Nic, Subnet, Target, Vnet
 from rdp_remediate.facts.network_operations import (
+    parse_address_owners,
     parse_classic_vm,
     parse_effective_routes,
     parse_group_members,
@@ -102,6 +103,7 @@ def parse_network(bundle: Mapping[str, Any]) -> NetworkFacts:
         admin_rules=_operation(raw, "effective_admin_rules", lambda a, k, n: parse_admin_rules(a, k, ranks, n)),
         service_tags=_service_tags(raw),
         group_members=_operation(raw, "application_security_group_members", parse_group_members),
+        address_owners=_operation(raw, "address_owners", parse_address_owners),
         jit_vms=_jit(raw),
         unavailable=raw.unavailable,
         notes=tuple(dict.fromkeys(note)),

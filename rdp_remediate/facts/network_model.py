@@ -344,6 +344,7 @@ class NetworkFacts:
         effective_tags: By NIC, then by tag: the expansion that Azure itself printed.
         service_tags: Prefixes by tag key, of every location that was read.
         group_members: Private addresses by application security group, where Azure was asked for the members.
+        address_owners: By subscription: which resources hold an address, as far as it was looked up.
         jit_vms: VMs with a just-in-time policy, each with the ports it guards.
     """
 
@@ -368,6 +369,7 @@ class NetworkFacts:
     admin_rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     service_tags: Mapping[str, Ranges] = field(default_factory=dict)
     group_members: Mapping[str, Ranges] = field(default_factory=dict)
+    address_owners: Mapping[str, Mapping[int, tuple[str, ...]]] = field(default_factory=dict)
     jit_vms: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     unavailable: Mapping[tuple[str, str], Unavailable] = field(default_factory=dict)
     notes: tuple[DataNote, ...] = ()

@@ -151,6 +151,20 @@ def parse_group_members(raw: object, group_key: str, note: list[DataNote]) -> Ra
     return merge(spans)
 
 
+def parse_address_owners(raw: object, subscription: str, note: list[DataNote]) -> dict[int, tuple[str, ...]] | None:
+    """Keys of the resources that hold an address, or None when the answer has another shape."""
+    value = obj(raw).get("value")
+    if not isinstance(value, list):
+        note.append(DataNote(subscription, "the owners of addresses are no list"))
+        return None
+    out: dict[int, tuple[str, ...]] = {}
+    for row in objects(value):
+        number_ = address(row.get("address"), subscription, note)
+        if number_ is not None and (owner := key(row)):
+            out[number_] = (*out.get(number_, ()), owner)
+    return out
+
+
 def parse_jit(raw: object) -> dict[str, tuple[int, ...]]:
     """VMs that a just-in-time policy guards, with the guarded ports."""
     out: dict[str, tuple[int, ...]] = {}

@@ -115,13 +115,18 @@ def confidence_of(decision: Decision) -> Confidence:
 
 
 def nsg_of(row: TraceRow) -> str:
-    """The ARM id of the NSG that a rule belongs to."""
+    """The ARM id of the NSG that a rule of a trace belongs to."""
+    return nsg_of_id(row.resource_id)
+
+
+def nsg_of_id(resource_id: str) -> str:
+    """The ARM id of the NSG that a rule's id lies in."""
     marker = "/networksecuritygroups/"
-    lower = row.resource_id.lower()
+    lower = resource_id.lower()
     if marker not in lower:
-        return row.resource_id
+        return resource_id
     end = lower.find("/", lower.index(marker) + len(marker))
-    return row.resource_id if end < 0 else row.resource_id[:end]
+    return resource_id if end < 0 else resource_id[:end]
 
 
 def _names_addresses(facts: Facts, nsg_id: str, rule_name: str) -> bool:

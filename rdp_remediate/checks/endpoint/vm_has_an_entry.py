@@ -7,6 +7,7 @@ from rdp_remediate.facts.need import need
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.decision import Verdict
 from rdp_remediate.network.doors import wrong_door
+from rdp_remediate.network.peering import broken_peering
 from rdp_remediate.network.question import ask
 
 
@@ -31,6 +32,9 @@ def vm_has_an_entry(facts: Facts) -> Outcome:
     door = wrong_door(facts)
     if door is not None:
         return passed(f"the way in is judged by itself: {door.reason}")
+    peering = broken_peering(facts)
+    if peering is not None:
+        return passed(f"the way in of {peering.behind} leads over a peering, which is judged by itself")
     if question.entry is None:
         return failed("no-public-ip", "The VM has no address that anybody could dial.")
     no_path = [d for _, d in question.decisions if d.verdict is Verdict.NO_PATH]

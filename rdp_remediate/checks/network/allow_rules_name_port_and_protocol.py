@@ -16,7 +16,7 @@ from rdp_remediate.network.question import ask
 @check(
     hop=Hop.NETWORK,
     faults=("nsg-wrong-port", "nsg-wrong-protocol-or-direction"),
-    requires=("vm_has_an_entry",),
+    requires=("vm_has_an_entry", "vnet_peering_is_connected"),
 )
 def allow_rules_name_port_and_protocol(facts: Facts) -> Outcome:
     """The allow rules for RDP name its VM-side port, TCP and the inbound direction.

@@ -16,7 +16,7 @@ from rdp_remediate.network.question import ask
 @check(
     hop=Hop.NETWORK,
     faults=("nsg-destination-is-public-ip", "nsg-asg-membership-missing"),
-    requires=("vm_has_an_entry",),
+    requires=("vm_has_an_entry", "vnet_peering_is_connected"),
 )
 def allow_rules_name_the_private_address(facts: Facts) -> Outcome:
     """The allow rules for RDP name the VM's private address, or a group that its IP configuration belongs to.

@@ -8,7 +8,7 @@ from rdp_remediate.network.denials import denials, judged
 from rdp_remediate.network.question import ask
 
 
-@check(hop=Hop.NETWORK, faults=("jit-closed",), requires=("vm_has_an_entry",))
+@check(hop=Hop.NETWORK, faults=("jit-closed",), requires=("vm_has_an_entry", "vnet_peering_is_connected"))
 def just_in_time_access_is_open(facts: Facts) -> Outcome:
     """Just-in-time access does not hold the RDP port closed.
 

@@ -4,6 +4,7 @@ from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.models.report import Hop
+from rdp_remediate.network.arrival import EntryKind
 from rdp_remediate.network.decision import Layer
 from rdp_remediate.network.denials import LayerDenial, confidence_of, denials, judged, nsg_layers, other_clients_allowed
 from rdp_remediate.network.misfits import misfit_of
@@ -39,11 +40,13 @@ def nsg_layers_allow_client(facts: Facts) -> Outcome:
 
 def by_default(facts: Facts) -> list[LayerDenial]:
     """The layers where nobody wrote anything for this client: no deny, no allow that leaves it out or misses it by a field."""
-    client_known = ask(facts).client_known
+    question = ask(facts)
+    if question.entry is not None and question.entry.kind is EntryKind.BASTION:
+        return []
     return [
         denial
         for denial in denials(facts)
         if denial.by_default
         and misfit_of(facts, denial) is None
-        and not (client_known and other_clients_allowed(facts, denial))
+        and not (question.client_known and other_clients_allowed(facts, denial))
     ]

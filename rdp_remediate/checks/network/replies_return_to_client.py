@@ -12,7 +12,7 @@ from rdp_remediate.network.question import ask
 @check(
     hop=Hop.NETWORK,
     faults=("udr-default-route-asymmetric", "udr-blackhole", "bgp-forced-tunnel"),
-    requires=("vm_has_an_entry",),
+    requires=("vm_has_an_entry", "vnet_peering_is_connected"),
 )
 def replies_return_to_client(facts: Facts) -> Outcome:
     """The VM's replies go back the way the client came.

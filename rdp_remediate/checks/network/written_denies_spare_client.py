@@ -4,6 +4,7 @@ from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.models.report import Hop
+from rdp_remediate.network.arrival import EntryKind
 from rdp_remediate.network.denials import confidence_of, denials, judged
 from rdp_remediate.network.question import ask
 
@@ -18,7 +19,10 @@ def written_denies_spare_client(facts: Facts) -> Outcome:
         * nsg-explicit-deny-wins: ask who wrote the deny; with consent add a narrow allow at a lower number. Do not delete the deny.
     See: https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview
     """
-    decisions = dict(judged(ask(facts)))
+    question = ask(facts)
+    decisions = dict(judged(question))
+    if question.entry is not None and question.entry.kind is EntryKind.BASTION:
+        return passed("what denies a Bastion session is judged by itself")
     for denial in denials(facts):
         if not denial.by_default and not denial.jit:
             return failed(

@@ -1,12 +1,13 @@
 """Is the VM on, and if not, who switched it off?"""
 
 from rdp_remediate.checks.check import check
-from rdp_remediate.checks.outcome import Outcome, by_design, failed, passed, unknown
+from rdp_remediate.checks.outcome import Outcome, by_design, failed, passed, skipped, unknown
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.facts.platform import Change, VirtualMachine
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.report import Hop
+from rdp_remediate.network.classic import is_classic
 
 _OFF = {"deallocated": "vm-deallocated", "stopped": "vm-stopped-allocated"}
 _MOVING = ("starting", "stopping", "deallocating")
@@ -25,6 +26,8 @@ def vm_is_running(facts: Facts) -> Outcome:
         * vm-transitional: wait until the state settles; do not stack another operation on it.
     See: https://learn.microsoft.com/azure/virtual-machines/states-billing
     """
+    if is_classic(facts.network, facts.target.vm_id.rstrip("/").lower()):
+        return skipped("classic_vm_is_migrated")
     vm = need(facts.vm)
     if vm.running:
         return passed("PowerState/running")

@@ -1,0 +1,73 @@
+"""Can the user sign in through Bastion?"""
+
+from rdp_remediate.checks.check import check
+from rdp_remediate.checks.outcome import Outcome, failed, skipped, unknown
+from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.need import need
+from rdp_remediate.models.fact import Unavailable
+from rdp_remediate.models.report import Confidence, Effect, Hop
+from rdp_remediate.network.arrival import EntryKind
+from rdp_remediate.network.question import ask
+
+
+@check(
+    hop=Hop.ENDPOINT,
+    faults=("bastion-user-format-or-entra",),
+    requires=("bastion_reaches_the_vm",),
+    not_provable=("bastion-rbac-or-jit", "bastion-websocket-blocked"),
+)
+def bastion_admits_the_user(facts: Facts) -> Outcome:
+    """The user may open a Bastion session to the VM and writes the account as Bastion wants it.
+
+    Why: in the portal Bastion takes a UPN for domain accounts and no Entra-only account; the user needs Reader on VM, NIC and
+    Bastion; the browser needs WebSockets.
+    Evidence: the account as it was written, the VM's extensions and domain membership. The user's role assignments and browser
+    are not read, so bastion-rbac-or-jit and bastion-websocket-blocked cannot be proven from Azure Resource Manager.
+    By hand:
+        * bastion-user-format-or-entra: write the account as a UPN (user@domain) in the portal. For an Entra account use the native
+          client of a Standard Bastion: `az network bastion rdp -g <bastion_group> -n <bastion> --target-resource-id <vm_id>
+          --enable-mfa true`; in Bicep the host needs `sku: { name: 'Standard' }` and `enableTunneling: true`.
+        * bastion-rbac-or-jit: the owner grants Reader on VM, NIC and Bastion, and on the VNet when it is peered:
+          `az role assignment create --assignee USER --role Reader --scope <vm_id>`; declare it in Bicep as
+          `Microsoft.Authorization/roleAssignments`. With just-in-time access the user also needs
+          `Microsoft.Security/locations/jitNetworkAccessPolicies/initiate/action` and asks for access.
+        * bastion-websocket-blocked: page loads and screen stays black: allow WebSockets to *.bastion.azure.com on TCP 443 in the
+          client's proxy, or try from another network.
+    See: https://learn.microsoft.com/azure/bastion/troubleshoot
+    """
+    question = ask(facts)
+    if question.entry is None or question.entry.kind is not EntryKind.BASTION:
+        return skipped("no Bastion session")
+    vm = need(facts.vm)
+    user = (facts.target.user or "").strip()
+    domain = user.partition("\\")[0].lower() if "\\" in user else ""
+    hosts = list(facts.network.bastions.values())
+    place = {
+        "vm_id": facts.target.vm_id,
+        "bastion": hosts[0].arm_id.rsplit("/", 1)[-1] if hosts else "",
+        "bastion_group": hosts[0].arm_id.split("/")[4] if hosts and hosts[0].arm_id.count("/") > 4 else "",
+    }
+    names = {".", vm.name.lower(), (vm.computer_name or "").lower()}
+    if domain and domain not in names:
+        return failed(
+            "bastion-user-format-or-entra",
+            f"The account is written {user}; Bastion in the portal takes a UPN, user@domain.",
+            Effect.DEGRADES,
+            Confidence.POSSIBLE,
+            **place,
+        )
+    entra = any("aadloginforwindows" in name.lower() for name, _ in vm.extensions)
+    joined = None if isinstance(facts.guest.os, Unavailable) else facts.guest.os.value.part_of_domain
+    if entra and joined is False and "@" in user:
+        return failed(
+            "bastion-user-format-or-entra",
+            f"The VM signs {user} in through Entra only, which Bastion in the portal does not support.",
+            Effect.DEGRADES,
+            Confidence.POSSIBLE,
+            **place,
+        )
+    return unknown(
+        "The user's role assignments (bastion-rbac-or-jit) and whether the browser gets WebSockets (bastion-websocket-blocked) "
+        "cannot be proven from Azure Resource Manager.",
+        because="not provable",
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rdp_remediate.errors import UsageError
-from rdp_remediate.ports import Clock, Ledger, Progress, Records, Services, Sink
+from rdp_remediate.ports import Clock, Inventory, Ledger, Progress, Records, Services, Sink
 from rdp_remediate.settings import Settings
 
 LAB_PROBE_S = 0.3
@@ -152,6 +152,22 @@ async def open_services(
         await credential.close()
         if records is None:
             await own_records.close()
+
+
+@asynccontextmanager
+async def open_inventory(settings: Settings) -> AsyncIterator[Inventory]:
+    """Bulk reads with the operator's own sign-in; they need no store and no sink, and write nothing."""
+    from rdp_remediate.arm import clients as arm
+    from rdp_remediate.arm.inventory import ResourceGraphInventory
+
+    credential = arm.operator_credential(managed="IDENTITY_ENDPOINT" in os.environ)
+    endpoint = arm.ArmEndpoint(
+        base_url=settings.arm_url.rstrip("/"),
+        credential_scopes=(settings.arm_scope,),
+        connection_verify=settings.ca_bundle or True,
+    )
+    async with arm.ArmClients(credential, endpoint) as clients:
+        yield ResourceGraphInventory(clients)
 
 
 async def _close(sink: Any) -> None:

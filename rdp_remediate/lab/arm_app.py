@@ -81,7 +81,7 @@ class ArmApp:
             "" if "oauth2" in request.path else body.decode(errors="replace"),
         )
         self.log.entries.append(entry)
-        switch = self.failures.take(request.method, request.path_qs)
+        switch = self.failures.take(request.method, request.path_qs, entry.body)
         if switch is not None and not switch.after:
             return await self._fail(request, switch, entry)
         reply = await self._answer(request, body)

@@ -71,14 +71,18 @@ class FailureSwitch:
     skip: int = 0
     """Let this many matching requests through first."""
     used: int = 0
+    body_pattern: str | None = None
+    """Take only requests whose body matches, such as one query of many to the same path."""
 
-    def takes(self, method: str, path_and_query: str) -> bool:
+    def takes(self, method: str, path_and_query: str, sent: str = "") -> bool:
         """True when the switch takes this request; counts it."""
         if self.times is not None and self.used >= self.times:
             return False
         if self.method is not None and self.method.upper() != method:
             return False
         if not re.search(self.pattern, path_and_query, re.IGNORECASE):
+            return False
+        if self.body_pattern is not None and not re.search(self.body_pattern, sent):
             return False
         if self.skip:
             self.skip -= 1
@@ -99,9 +103,9 @@ class Failures:
         self.switches.append(switch)
         return switch
 
-    def take(self, method: str, path_and_query: str) -> FailureSwitch | None:
+    def take(self, method: str, path_and_query: str, sent: str = "") -> FailureSwitch | None:
         """Returns the switch that takes this request."""
-        return next((s for s in self.switches if s.takes(method, path_and_query)), None)
+        return next((s for s in self.switches if s.takes(method, path_and_query, sent)), None)
 
     def clear(self) -> None:
         """Removes every switch."""

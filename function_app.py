@@ -5,6 +5,7 @@ HTTP functions answer 202 with a status URL; the work is done by `run`, one adva
 
 import json
 import logging
+import math
 import typing
 
 import azure.functions as func
@@ -40,6 +41,8 @@ async def _take(
     try:
         wait_s = min(float(req.params.get("wait", "0")), MOST_WAIT_S)
     except ValueError:
+        wait_s = math.nan
+    if not wait_s >= 0:
         return _json({"error": "wait is no number of seconds"}, 400)
     try:
         received = await worker.receive(

@@ -15,12 +15,14 @@ from azure.data.tables import TableClient
 from azure.storage.blob import ContainerClient
 
 from rdp_remediate.cli.demo import alert_of
+from rdp_remediate.lab.server import Lab
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.store.tables import CONTAINER, TABLE, TablesRecords
 from tests.azurite import Azurite
 from tests.function_host.host import FunctionHost
 from tests.function_host.invocation import Invocation
 from tests.function_host.queue_pump import Crash, Delivery, Outcome, QueuePump
+from tests.intake.cases import SUBSCRIPTION, text
 from tests.lab_beside import PROMPT_S, LabBeside, LoopThread
 from tests.store_gate import Hold, StoreGate
 
@@ -216,6 +218,18 @@ def deploy(azurite: Azurite, scenario: str = TWO_FAULTS) -> Iterator[Deployment]
         yield deployment
 
 
-def message(run_id: str, seq: int = 0) -> str:
-    """The queue message that asks for one advance of a run."""
-    return json.dumps({"run_id": run_id, "seq": seq})
+def event_texts(lab: Lab) -> dict[str, str]:
+    """One change that a person made to the lab's VM or its NSG, as Event Grid delivers it in both schemas."""
+    names = lab.names
+    written = text("eventgrid-nsg-rule-write-by-person.json")
+    acted = json.dumps(json.loads(text("cloudevents-vm-actions-batch.json"))[:1])
+    changes = {
+        SUBSCRIPTION: names.subscription,
+        "net-rg": names.resource_group,
+        "web-nsg": names.nic_nsg,
+        "Shop-RG": names.resource_group,
+        "Web01": names.vm,
+    }
+    for old, new in changes.items():
+        written, acted = written.replace(old, new), acted.replace(old, new)
+    return {"event_grid": written, "cloud_events": acted}

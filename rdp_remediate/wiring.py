@@ -44,7 +44,7 @@ def open_records(settings: Settings) -> Records:
             return TablesRecords.from_connection_string(settings.storage_connection)
         if not settings.table_service_uri or not settings.blob_service_uri:
             raise UsageError("The store is tables, but table_service_uri and blob_service_uri are not set.")
-        from rdp_remediate.arm.clients import managed_identity
+        from rdp_remediate.arm.credentials import managed_identity
 
         credential = managed_identity(settings.identity_client_id)
         return TablesRecords.from_endpoints(settings.table_service_uri, settings.blob_service_uri, credential)

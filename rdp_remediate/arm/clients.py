@@ -20,14 +20,6 @@ from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import HeadersPolicy, ProxyPolicy, RequestIdPolicy, SansIOHTTPPolicy, UserAgentPolicy
 from azure.core.pipeline.transport._aiohttp import AioHttpTransport  # its public name is untyped
 from azure.core.rest import AsyncHttpResponse, HttpRequest
-from azure.identity.aio import (
-    AzureCliCredential,
-    AzureDeveloperCliCredential,
-    AzurePowerShellCredential,
-    ChainedTokenCredential,
-    EnvironmentCredential,
-    ManagedIdentityCredential,
-)
 from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
@@ -36,13 +28,13 @@ from azure.mgmt.resourcegraph.aio import ResourceGraphClient
 
 from rdp_remediate import __version__
 from rdp_remediate.arm.answers import Answer, ForeignUrlError, answer_of
+from rdp_remediate.arm.credentials import managed_identity, operator_credential
 from rdp_remediate.arm.retry import RetryTimes, SafeRetry
 
 USER_AGENT = f"rdp-remediate/{__version__}"
 READS_PER_SUBSCRIPTION = 8
 
-#: The identity endpoint is on the machine itself: if it does not answer soon, it is not there.
-_IDENTITY_RETRY: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.3}
+__all__ = ["ArmClients", "ArmEndpoint", "correlated", "correlation_id", "managed_identity", "operator_credential"]
 
 _CORRELATION: ContextVar[str | None] = ContextVar("rdp_remediate_correlation", default=None)
 
@@ -64,25 +56,6 @@ class ArmEndpoint:
     connection_verify: bool | str = True
     connection_timeout_s: float = 10.0
     read_timeout_s: float = 40.0
-
-
-def managed_identity(client_id: str | None = None) -> AsyncTokenCredential:
-    """The identity of the app in Azure (or of the lab, through IDENTITY_ENDPOINT)."""
-    return ManagedIdentityCredential(client_id=client_id, **_IDENTITY_RETRY)
-
-
-def operator_credential(*, managed: bool = False) -> AsyncTokenCredential:
-    """The operator's own sign-in: environment, `az login`, Azure PowerShell, `azd auth login`.
-
-    The instance metadata address is never probed unless asked: on a workstation it is somebody else's.
-
-    Args:
-        managed: Take the managed identity first, as in Cloud Shell, on a build agent or in the lab.
-    """
-    chain: list[AsyncTokenCredential] = [managed_identity()] if managed else []
-    chain += [EnvironmentCredential(), AzureCliCredential(), AzurePowerShellCredential()]
-    chain += [AzureDeveloperCliCredential()]
-    return ChainedTokenCredential(*chain)
 
 
 def correlation_id(run_id: str) -> str:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
+from rdp_remediate.cli.demo import alert_of
 from tests.azurite import Azurite
-from tests.deployment import Deployment, deploy
+from tests.deployment import Deployment, deploy, event_texts
+from tests.function_host.queue_pump import Crash, Outcome
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +74,38 @@ def test_a_run_that_loses_its_worker_is_finished_and_nothing_is_done_twice(app: 
     assert len(app.lab.rule_writes()) == 1
     assert len(app.lab.cards()) == 1
     assert not [outcome for _, outcome in app.journal() if outcome == "intended"]
+
+
+@pytest.mark.parametrize("crash", list(Crash))
+def test_a_host_lost_between_save_and_send_loses_and_doubles_no_run(app: Deployment, crash: Crash) -> None:
+    app.pump.put("events", event_texts(app.lab.lab)["event_grid"])
+    lost = app.pump.deliver("events", crash=crash)
+    assert lost is not None
+    assert lost.outcome is Outcome.LOST
+    app.minute_timer()
+    app.pump.let_lost_return()
+    taken_in = app.pump.deliver("events")
+    assert taken_in is not None
+    assert taken_in.outcome is Outcome.DONE
+    # The run of the event only has a clue; what it leads to is sent by the function `run`.
+    app.lose_host(crash)
+    app.resume()
+    app.settle()
+    runs = app.rows("runs").values()
+    assert {run["phase"] for run in runs} == {"done"}
+    assert sorted(run["target"]["vm_id"].lower() for run in runs) == ["", app.lab.lab.vm_id.lower()]
+    assert len(app.lab.requests(r"/effectiveNetworkSecurityGroups$", "POST")) == 1, "the VM was looked at once"
+    assert app.lab.lab.requests.writes() == [], app.lab.writes()
+    assert app.pump.texts("runs") == app.pump.texts("events") == ()
+
+
+def test_an_alert_whose_message_was_lost_is_found_by_the_timer(app: Deployment) -> None:
+    answer = app.host.invoke_http("POST", "/api/alerts", body=alert_of(app.lab.lab)).must_succeed()
+    (row,) = answer.json()["runs"]
+    assert app.pump.texts("runs") == ()
+    app.minute_timer()
+    app.minute_timer()
+    app.settle()
+    assert app.report(row["run_id"])["verdict"]["status"] == "reachable"
+    assert app.lab.run_commands() == ["collect", "repair"]
+    assert len(app.lab.cards()) == 1

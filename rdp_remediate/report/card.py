@@ -178,6 +178,6 @@ def _run(
 def safe(text: str, limit: int) -> str:
     """Text that no Teams client turns into a mention, a link, an image or a date function."""
     shown = plain(text, limit)
-    for dangerous, harmless in (("<", "‹"), (">", "›"), ("{{", "{ {"), ("://", ": //"), ("](", "] (")):
+    for dangerous, harmless in (("<", "("), (">", ")"), ("{{", "{ {"), ("://", ": //"), ("](", "] (")):
         shown = shown.replace(dangerous, harmless)
     return shown

@@ -71,6 +71,48 @@ async def test_without_run_command_nothing_inside_windows_is_guessed(tmp_path: P
     assert {f.status.value for f in guest} == {"unknown"}
 
 
+async def test_a_read_only_lock_is_named_and_nothing_is_sent_against_it(tmp_path: Path) -> None:
+    def prepare(lab: Lab) -> None:
+        scope = lab.names.group_id
+        lab.world.locks.append(
+            {
+                "id": f"{scope}/providers/Microsoft.Authorization/locks/freeze",
+                "name": "freeze",
+                "type": "Microsoft.Authorization/locks",
+                "properties": {"level": "ReadOnly", "notes": "year end"},
+            }
+        )
+
+    one = await play_scenario("nsg-no-allow-rule", "modelled", tmp_path, prepare=prepare)
+    assert "nsg-no-allow-rule" in one.diagnoses[0].verdict.causes
+    assert [line for line in one.writes() if "securityRules" in line] == []
+    assert "nsg-no-allow-rule" in {refusal.fault for refusal in one.report.plan.refusals}
+    assert "freeze" in " ".join(refusal.why for refusal in one.report.plan.refusals)
+    # A read-only lock refuses Run Command too (a POST), so that nothing inside Windows is known or guessed.
+    assert {f.status.value for f in one.diagnoses[0].findings if f.hop.value.startswith("guest")} <= {
+        "unknown",
+        "skipped",
+    }
+
+
+@pytest.mark.parametrize("right", ["Microsoft.Network/networkSecurityGroups/securityRules/write"])
+async def test_a_write_that_is_forbidden_ends_as_failed_and_says_so(right: str, tmp_path: Path) -> None:
+    one = await play_scenario("nsg-no-allow-rule", "modelled", tmp_path, prepare=denied(right))
+    assert one.applied == []
+    assert [entry.outcome.value for entry in one.journal] == ["failed"]
+    assert "AuthorizationFailed" in str(one.journal[0].detail)
+    assert one.diagnoses[-1].verdict.status == "broken"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("right", OPTIONAL)
+async def test_one_missing_optional_right_never_ends_a_run(right: str, tmp_path: Path) -> None:
+    one = await play_scenario("nsg-no-allow-rule", "modelled", tmp_path, prepare=denied(right))
+    assert one.diagnoses[0].verdict.causes == ["nsg-no-allow-rule"]
+    assert {f.status.value for f in one.diagnoses[0].findings} <= {"pass", "fail", "by_design", "unknown", "skipped"}
+    assert any(item.reason == "forbidden" for item in one.report.unavailable) or right == "Microsoft.Resources/*"
+
+
 async def test_a_stopped_vm_is_judged_without_effective_rules(tmp_path: Path) -> None:
     one = await play_scenario("vm-deallocated+nsg-no-allow-rule", "modelled", tmp_path)
     assert one.diagnoses[0].verdict.causes == ["vm-deallocated", "nsg-no-allow-rule"]

@@ -43,15 +43,16 @@ def message(report: Report) -> bytes:
     says that it was cut and where the rest is.
     """
     wanted = [one for one in _sections(report) if one.lines]
+    top = [_head(report), *_paths(report)]
     for most_lines, most_characters in _SIZES:
-        made = _encoded(report, wanted, [], most_lines, most_characters)
+        made = _encoded(report, top, wanted, [], most_lines, most_characters)
         if len(made) <= MAX_BYTES:
             return made
     most_lines, most_characters = _SIZES[-1]
     left_out: list[str] = []
     while wanted:
         left_out.insert(0, wanted.pop().title)
-        made = _encoded(report, wanted, left_out, most_lines, most_characters)
+        made = _encoded(report, top, wanted, left_out, most_lines, most_characters)
         if len(made) <= MAX_BYTES:
             break
     return made
@@ -80,9 +81,14 @@ def _sections(report: Report) -> list[_Section]:
 
 
 def _encoded(
-    report: Report, shown: Sequence[_Section], left_out: Sequence[str], most_lines: int, most_characters: int
+    report: Report,
+    top: Sequence[JsonObject],
+    shown: Sequence[_Section],
+    left_out: Sequence[str],
+    most_lines: int,
+    most_characters: int,
 ) -> bytes:
-    body = [_head(report), *_paths(report)]
+    body = list(top)
     cut = list(left_out)
     for section in shown:
         body.append(_runs([_run(section.title, weight="bolder")], spacing="medium", separator=True))

@@ -111,7 +111,9 @@ def _waits(run: Run) -> list[str]:
     if run.wait.kind == "approval":
         until = f" until {clock(run.wait.until)}" if run.wait.until else ""
         count = len([one for one in run.wait.step_ids if one not in run.approved])
-        return [f"{count} step{' waits' if count == 1 else 's wait'} for a person{until}; after that the run ends as it is."]
+        return [
+            f"{count} step{' waits' if count == 1 else 's wait'} for a person{until}; after that the run ends as it is."
+        ]
     what = run.wait.purpose or run.wait.kind
     until = f" until {clock(run.wait.until)}" if run.wait.until else ""
     return [f"The run is not over: it waits{until} ({what})."]

@@ -6,6 +6,11 @@ from datetime import UTC, datetime
 from rdp_remediate.models.plan import JournalEntry, Outcome
 from rdp_remediate.models.report import Report
 
+LONGEST = 2_000
+"""Characters of one text; no reason, name or id is longer unless somebody means harm."""
+
+_BREAKS = "\r\n\t\u2028\u2029"
+
 VERDICT_WORDS = {
     "reachable": "REACHABLE",
     "broken": "BROKEN",
@@ -52,20 +57,19 @@ REASON_WORDS = {
 LONGEST_LINE = 4_000
 
 
-def plain(text: object, limit: int | None = None) -> str:
+def plain(text: object, limit: int = LONGEST) -> str:
     """One line of text without control, direction-changing or invisible characters, cut to `limit` characters.
 
     Text in reports comes from alerts, rule names and Windows; it must not drive a terminal or reverse the reading order.
     """
-    # Nobody reads more of one line, and every character of the rest would be looked at for nothing.
-    limit = LONGEST_LINE if limit is None else min(limit, LONGEST_LINE)
-    raw = str(text)[: 2 * LONGEST_LINE]
-    shown = raw
-    if not (raw.isascii() and raw.isprintable()):
-        shown = "".join(" " if c in "\r\n\t\u2028\u2029" else c for c in raw)
+    shown = str(text)
+    cut = len(shown) > 4 * limit
+    shown = shown[: 4 * limit]
+    if not shown.isprintable():
+        shown = "".join(" " if c in _BREAKS else c for c in shown)
         shown = "".join(c for c in shown if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
     shown = " ".join(shown.split())
-    if len(shown) > limit:
+    if cut or len(shown) > limit:
         return shown[: max(limit - 1, 0)].rstrip() + "…"
     return shown
 

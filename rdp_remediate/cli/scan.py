@@ -28,6 +28,7 @@ from rdp_remediate.wiring import open_inventory
 
 MOST_SUBSCRIPTIONS = 1_000  # that one query of Resource Graph takes
 SHOWN_ROWS = 50
+PIPED_WIDTH = 240
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 EPILOG = """\
@@ -134,15 +135,16 @@ _STAGES = {"reading": "reading resources", "judging": "judging VMs"}
 
 
 def _show(found: Scan) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     counts = found.counts
     console.print(
-        f"{counts.virtual_machines} VMs in {len(found.subscriptions)} subscriptions, TCP port {found.port}: "
+        f"{_count(counts.virtual_machines, 'VM')} in {_count(len(found.subscriptions), 'subscription')}, TCP port {found.port}: "
         f"{counts.unreachable} unreachable, {counts.open_to_internet} open to the Internet, {counts.undetermined} undetermined; "
         f"{counts.reachable} reachable, {counts.through_bastion} through Bastion, {counts.not_windows} not Windows."
     )
     if counts.without_sources:
-        console.print(f"{counts.without_sources} VMs have no configured sources; only their exposure was judged.")
+        told = _count(counts.without_sources, "VM")
+        console.print(f"{told} without configured sources: only the exposure was judged.")
     _table(
         console,
         "Open to the Internet",
@@ -153,8 +155,8 @@ def _show(found: Scan) -> None:
     _table(console, "Unreachable", columns, list(map(_unreachable_row, found.unreachable)))
     if found.other_sources:
         console.print(
-            f"\n{len(found.other_sources)} doors admit some Internet addresses outside the configured sources, no more "
-            "than a 256th of it; --output json lists them."
+            f"\n{_count(len(found.other_sources), 'door')} admitting some other Internet addresses outside the configured sources, no "
+            "more than a 256th of it; --output json lists them."
         )
     reasons = Counter(reason for one in found.undetermined for reason in one.reasons)
     _table(console, "Not told, because", ("VMs", "reason"), [(str(n), why) for why, n in reasons.most_common()])
@@ -188,6 +190,10 @@ def _unreachable_row(one: Unreachable) -> Sequence[str]:
     door = f"{one.entry.address}:{one.entry.port}" if one.entry else "none"
     part = "" if one.whole else " (in part)"
     return (_short(one.vm_id), one.verdict, ", ".join(one.sources) + part, door, _by(one.deciders))
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _by(deciders: Sequence[PathDecider]) -> str:

@@ -84,7 +84,8 @@ def _judge(around: Neighbourhood, vm: Vm, port: int, sources: tuple[str, ...]) -
             judged.lost = reach.found()
             judged.unclear = () if judged.lost else tuple(dict.fromkeys(reach.unclear))
     judged.through_bastion = bool(sources) and reach.through_bastion
-    _expose(around.facts, judged, doors, port, sources)
+    # Bastion asks who its user is: its sessions are nobody else's.
+    _expose(around.facts, judged, [door for door in doors if door.kind is not EntryKind.BASTION], port, sources)
     if unseen and not judged.open:
         judged.unclear_exposure = tuple(dict.fromkeys((*judged.unclear_exposure, *unseen)))
     return judged

@@ -30,6 +30,7 @@ from rdp_remediate.ports import (
 
 SETTLED = (Outcome.APPLIED, Outcome.ALREADY_TRUE)
 BUSY_TRIES = 5
+KILLED = "the kill switch is on"
 REPAIR_SECONDS = 60
 
 
@@ -112,6 +113,9 @@ async def intend(run: Run, services: Services, steps: Sequence[Step]) -> list[Jo
         if not braked:
             await services.ledger.count_write()
             entries.append(entry)
+    for entry in entries:
+        if entry.step.group in held:
+            await finish(services, entry, Outcome.NOT_STARTED, detail=held[entry.step.group])
     return [entry for entry in entries if entry.step.group not in held]
 
 
@@ -124,10 +128,14 @@ def _expiry(step: Step) -> datetime | None:
     return marker.expires_at if marker else None
 
 
+async def _killed(services: Services) -> bool:
+    return services.settings.kill_switch or await services.ledger.killed()
+
+
 async def _brake(run: Run, services: Services, step: Step) -> str | None:
     ledger = services.ledger
-    if services.settings.kill_switch or await ledger.killed():
-        return "the kill switch is on"
+    if await _killed(services):
+        return KILLED
     if await ledger.writes_left() <= 0:
         return "this installation has used up its writes for this hour"
     until = await ledger.cooldown(run.target.vm_id, step.fix)
@@ -206,6 +214,10 @@ async def run_network(services: Services, entries: Sequence[JournalEntry]) -> No
         group = entry.step.group
         if group in broken:
             await finish(services, entry, Outcome.NOT_STARTED, detail="an earlier step of this fix did not succeed")
+            continue
+        if await _killed(services):
+            # Undoing would be a change as well; what stands is ours, and it expires.
+            await finish(services, entry, Outcome.NOT_STARTED, detail=KILLED)
             continue
         services.progress(Progress("network", entry.step.title))
         outcome = await _network_step(services, entry)

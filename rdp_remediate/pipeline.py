@@ -135,12 +135,11 @@ async def _judge(run: Run, services: Services) -> Run:
     able = execution.ready(run, journal)
     if able.any and run.pass_number < MAX_PASSES and run.replans <= MAX_REPLANS:
         return run.model_copy(update={"phase": Phase.ACT})
-    if able.waiting:
-        wait = Wait(
-            kind="approval",
-            until=services.clock.now() + timedelta(days=APPROVAL_DAYS),
-            step_ids=[step.step_id for step in able.waiting],
-        )
+    # A step that was approved, or that only waits for others, is no question to a person: it would wake the run at once.
+    asked_for = [s.step_id for s in able.waiting if s.approval is not None and s.step_id not in run.approved]
+    if asked_for:
+        until = services.clock.now() + timedelta(days=APPROVAL_DAYS)
+        wait = Wait(kind="approval", until=until, step_ids=asked_for)
         run = await _deliver(_park(run, wait, Phase.COLLECT), services)
         await services.ledger.unlock_vm(run.target.vm_id, run.run_id)
         return run
@@ -216,8 +215,12 @@ async def _act(run: Run, services: Services) -> Run:
 
 async def _repair_not_started(run: Run, services: Services, entries: list[JournalEntry], started: WriteOutcome) -> Run:
     if isinstance(started, Rejected):
+        waits = started.reason in (Reason.BUSY, Reason.THROTTLED)
+        outcome = Outcome.STALE if waits else Outcome.FAILED
         for entry in entries:
-            await execution.finish(services, entry, Outcome.STALE, detail=f"{started.code}: {started.detail}")
+            await execution.finish(services, entry, outcome, detail=f"{started.code}: {started.detail}")
+        if not waits:
+            return _next_pass(run)
         again = run.model_copy(update={"replans": run.replans + 1, "guest_answer": None})
         pause = started.retry_after_s or BUSY_PAUSE_S
         return _park(again, Wait(kind="until", until=_in(services, pause), purpose="busy"), Phase.COLLECT)

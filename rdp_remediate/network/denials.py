@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import UnseenError
+from rdp_remediate.facts.network_addresses import EVERY_PORT
 from rdp_remediate.models.fact import Reason, Unavailable
 from rdp_remediate.models.report import Confidence
 from rdp_remediate.network.decision import Decision, Layer, Match, TraceRow, Verdict
@@ -132,4 +133,7 @@ def nsg_of_id(resource_id: str) -> str:
 def _names_addresses(facts: Facts, nsg_id: str, rule_name: str) -> bool:
     nsg = facts.network.nsgs.get(nsg_id.lower())
     rule = next((r for r in nsg.rules if r.name.lower() == rule_name.lower()), None) if nsg else None
-    return rule is not None and not rule.is_default and bool(rule.source.ranges) and not rule.source.tags
+    if rule is None or rule.is_default or rule.source.tags or not rule.source.ranges:
+        return False
+    # A rule for every port was written for a network, not for RDP.
+    return rule.destination_ports.ranges != EVERY_PORT

@@ -6,6 +6,7 @@ with the subject, issuer and dates of its entry in guest state, and the entry ta
 
 import base64
 import copy
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,8 @@ class GuestCertificates:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         not_before = _moment(entry.get("not_before")) or datetime.now(UTC) - timedelta(days=6)
         not_after = _moment(entry.get("not_after")) or not_before + timedelta(days=183)
-        subject = x509.Name.from_rfc4514_string(entry["subject"])
-        issuer = x509.Name.from_rfc4514_string(entry.get("issuer") or entry["subject"])
+        subject = _name(entry["subject"])
+        issuer = _name(entry.get("issuer") or entry["subject"])
         # An entry with another issuer is signed by a key that nobody keeps: only the name of the issuer is visible.
         signer = key if issuer == subject else rsa.generate_private_key(public_exponent=65537, key_size=2048)
         builder = (
@@ -122,3 +123,8 @@ def _moment(text: str | None) -> datetime | None:
 
 def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _name(text: str) -> x509.Name:
+    """A distinguished name as Windows writes it, with a blank after each comma, which RFC 4514 has not."""
+    return x509.Name.from_rfc4514_string(re.sub(r"\s*,\s*", ",", text))

@@ -1,32 +1,33 @@
 """One POST of a rendered summary, with everything that may go wrong turned into a Delivery without a secret in it."""
 
-import asyncio
-import email.utils
 import ipaddress
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from rdp_remediate.models.report import Delivery
+from rdp_remediate.notify.attempts import (
+    ARRIVAL_UNKNOWN,
+    FIRST_PAUSE_S,
+    TIMEOUT_S,
+    Attempt,
+    at_most_twice,
+    busy_or_broken,
+    retry_after,
+)
 
-TIMEOUT_S = 15.0
-LONGEST_RETRY_AFTER_S = 30.0
-FIRST_PAUSE_S = 2.0
-TRIES = 2
 MOST_ANSWER_BYTES = 64 * 1024
-_AGAIN = (408, 429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a server said."""
+class Reported:
+    """What the body of a 2xx answer reports, and whether a later try may succeed."""
 
-    status: int
-    text: str
-    retry_after_s: float | None
+    what: str
+    passing: bool
 
 
 class HttpPost:
@@ -37,24 +38,27 @@ class HttpPost:
         sink: str,
         url: str,
         *,
-        body_error: Callable[[str], str | None] = lambda _: None,
+        body_error: Callable[[str], Reported | None] | None = None,
         timeout_s: float = TIMEOUT_S,
         pause_s: float = FIRST_PAUSE_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Names the place.
 
         Args:
             sink: Name of the sink, for the Delivery.
             url: https, or http on loopback.
-            body_error: What the text of a 2xx answer really means, or None for success.
+            body_error: The error that the text of a 2xx answer reports; None: bodies are not read, every 2xx is success.
             timeout_s: For one try, connection included.
             pause_s: Before the second try, where the server names no time.
+            tls: Whom to trust; None: the system's authorities.
         """
         self._sink = sink
         self._url = url
         self._body_error = body_error
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._pause_s = pause_s
+        self._tls: ssl.SSLContext | bool = tls or True
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -62,37 +66,11 @@ class HttpPost:
         return f"HttpPost({self._sink})"
 
     async def post(self, body: bytes) -> Delivery:
-        """Posts the body, once more where the server was busy or broken; any 2xx whose body is no error is success."""
+        """Posts the body, once more where the server was busy, broken or not reached."""
         refused = refused_url(self._url)
         if refused is not None:
-            return self._failed(refused)
-        said = "not tried"
-        for attempt in range(TRIES):
-            try:
-                answer = await self._send(body)
-            except TimeoutError:
-                said = f"no answer within {self._timeout.total:g} s"
-            except aiohttp.ClientConnectorCertificateError:
-                return self._failed("the server's certificate is not trusted")
-            except aiohttp.ClientError as failed:
-                # The text of a client error may hold the URL: its kind is all that is said.
-                said = f"the connection failed ({type(failed).__name__})"
-            except ValueError:
-                return self._failed("the URL cannot be used")
-            else:
-                error = self._error(answer)
-                if error is None:
-                    return Delivery(sink=self._sink, outcome="delivered", detail=f"answered {answer.status}")
-                said = error
-                if answer.status not in _AGAIN and not 200 <= answer.status < 300:
-                    return self._failed(said)
-                if attempt + 1 < TRIES:
-                    wait_s = answer.retry_after_s if answer.retry_after_s is not None else self._pause_s
-                    await asyncio.sleep(min(wait_s, LONGEST_RETRY_AFTER_S))
-                continue
-            if attempt + 1 < TRIES:
-                await asyncio.sleep(self._pause_s)
-        return self._failed(f"{said}, tried {TRIES} times")
+            return Delivery(sink=self._sink, outcome="failed", detail=refused)
+        return await at_most_twice(self._sink, lambda: self._attempt(body))
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -100,32 +78,68 @@ class HttpPost:
             await self._session.close()
             self._session = None
 
-    async def _send(self, body: bytes) -> Answer:
+    async def _attempt(self, body: bytes) -> Attempt:
+        """One try. The text of a client error may hold the URL: its kind is all that is said of it."""
+        try:
+            return await self._send(body)
+        except TimeoutError:
+            return Attempt(False, f"no answer within {self._timeout_s:g} s; {ARRIVAL_UNKNOWN}")
+        except aiohttp.ClientConnectorCertificateError:
+            return Attempt(False, "the server's certificate is not trusted")
+        except aiohttp.ClientConnectorError as failed:
+            return Attempt(False, f"no connection ({type(failed).__name__})", self._pause_s)
+        except ValueError:
+            return Attempt(False, "the URL cannot be used")
+        except aiohttp.ClientError as failed:
+            return Attempt(False, f"the answer was lost ({type(failed).__name__}); {ARRIVAL_UNKNOWN}")
+
+    async def _send(self, body: bytes) -> Attempt:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
-        headers = {"Content-Type": "application/json; charset=utf-8"}
-        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
-            text = (await response.content.read(MOST_ANSWER_BYTES)).decode("utf-8", "replace")
-            return Answer(response.status, text, retry_after(response.headers.get("Retry-After")))
+            # A run posts once: a connection that is kept open meanwhile would only be found closed by the server.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        headers = {"Content-Type": "application/json; charset=utf-8", "Accept-Encoding": "identity"}
+        async with self._session.post(
+            self._url, data=body, headers=headers, allow_redirects=False, ssl=self._tls
+        ) as response:
+            status = response.status
+            named_s = retry_after(response.headers.get("Retry-After"))
+            pause_s = self._pause_s if named_s is None else named_s
+            if 300 <= status < 400:
+                return Attempt(False, f"answered {status}; redirects are not followed")
+            if not 200 <= status < 300:
+                return Attempt(False, f"answered {status}", pause_s if busy_or_broken(status) else None)
+            if self._body_error is None:
+                return Attempt(True, f"answered {status}")
+            reported = self._body_error(await _beginning(response.content))
+            if reported is None:
+                return Attempt(True, f"answered {status}")
+            detail = f"answered {status}, but its body reports {reported.what}"
+            return Attempt(False, detail, pause_s if reported.passing else None)
 
-    def _error(self, answer: Answer) -> str | None:
-        if 200 <= answer.status < 300:
-            meant = self._body_error(answer.text)
-            return None if meant is None else f"answered {answer.status}, but its body reports {meant}"
-        if 300 <= answer.status < 400:
-            return f"answered {answer.status}; redirects are not followed"
-        return f"answered {answer.status}"
 
-    def _failed(self, why: str) -> Delivery:
-        return Delivery(sink=self._sink, outcome="failed", detail=why)
+async def _beginning(content: aiohttp.StreamReader) -> str:
+    """The first 64 KiB of a body, in however many pieces they come."""
+    read = b""
+    while len(read) < MOST_ANSWER_BYTES:
+        piece = await content.read(MOST_ANSWER_BYTES - len(read))
+        if not piece:
+            break
+        read += piece
+    return read.decode("utf-8", "replace")
 
 
 def refused_url(url: str) -> str | None:
     """Why a URL is not posted to, without the URL; None for one that is."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return None
-    if parts.scheme == "http" and parts.hostname and _is_loopback(parts.hostname):
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "the URL cannot be used"
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
         return None
     return "the URL is not https"
 
@@ -137,17 +151,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def retry_after(text: str | None) -> float | None:
-    """Seconds of a Retry-After header, as number or as date (RFC 9110 10.2.3); None for neither."""
-    if text is None:
-        return None
-    if text.strip().isdigit():
-        return float(text.strip())
-    try:
-        at = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

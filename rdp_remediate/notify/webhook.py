@@ -1,9 +1,11 @@
 """A generic webhook that gets each report as JSON."""
 
+import ssl
 from typing import Literal
 
 from rdp_remediate.models.report import Delivery
-from rdp_remediate.notify.http_post import FIRST_PAUSE_S, TIMEOUT_S, HttpPost
+from rdp_remediate.notify.attempts import FIRST_PAUSE_S, TIMEOUT_S
+from rdp_remediate.notify.http_post import HttpPost
 
 
 class WebhookSink:
@@ -12,9 +14,16 @@ class WebhookSink:
     name = "webhook"
     renderer: Literal["json"] = "json"
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, pause_s: float = FIRST_PAUSE_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        pause_s: float = FIRST_PAUSE_S,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """Takes the URL, which may hold a secret."""
-        self._post = HttpPost(self.name, url, timeout_s=timeout_s, pause_s=pause_s)
+        self._post = HttpPost(self.name, url, timeout_s=timeout_s, pause_s=pause_s, tls=tls)
 
     async def deliver(self, body: bytes) -> Delivery:
         """Posts one report."""

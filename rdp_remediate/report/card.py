@@ -44,15 +44,14 @@ def message(report: Report) -> bytes:
     """
     wanted = [one for one in _sections(report) if one.lines]
     top = [_head(report), *_paths(report)]
-    for most_lines, most_characters in _SIZES:
-        made = _encoded(report, top, wanted, [], most_lines, most_characters)
+    for size in _SIZES:
+        made = _encoded(report, top, wanted, [], size)
         if len(made) <= MAX_BYTES:
             return made
-    most_lines, most_characters = _SIZES[-1]
     left_out: list[str] = []
     while wanted:
         left_out.insert(0, wanted.pop().title)
-        made = _encoded(report, top, wanted, left_out, most_lines, most_characters)
+        made = _encoded(report, top, wanted, left_out, _SIZES[-1])
         if len(made) <= MAX_BYTES:
             break
     return made
@@ -67,8 +66,11 @@ def _sections(report: Report) -> list[_Section]:
     ]
     rules = [line for view in report.path for line in (deciding.headline(view), *deciding.deciders(view))]
     planned = [f"{plain(step.title)} ({sections.risks_of(step)})" for step in sections.open_steps(report)]
+    undo = sections.undo_command(report)
+    done = [f"{sections.action_symbol(e)} {sections.action_line(e)}" for e in report.actions]
     return [
-        _Section("Changed", [f"{sections.action_symbol(e)} {sections.action_line(e)}" for e in report.actions]),
+        # The undo stands first: it must survive when a long list is shortened.
+        _Section("Changed", [*([f"Undo all of it: {undo}"] if undo else []), *done]),
         _Section("Waits for a person", waits or [approve_command(report, one) for one in report.waiting]),
         _Section("Not repaired here", sections.refusals(report)),
         _Section("By hand", [f"{fault}: {steps}" for fault, steps in sections.by_hand(report)]),
@@ -85,9 +87,9 @@ def _encoded(
     top: Sequence[JsonObject],
     shown: Sequence[_Section],
     left_out: Sequence[str],
-    most_lines: int,
-    most_characters: int,
+    size: tuple[int, int],
 ) -> bytes:
+    most_lines, most_characters = size
     body = list(top)
     cut = list(left_out)
     for section in shown:

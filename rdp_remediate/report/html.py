@@ -117,6 +117,8 @@ def _actions(report: Report) -> str:
         undo = sections.undo_line(entry)
         back = f'<div class="dim">Undo: <code>{_text(undo)}</code></div>' if undo else ""
         items.append(f"<li>{sections.action_symbol(entry)} {_text(sections.action_line(entry))}{back}</li>")
+    if any(sections.undo_line(entry) for entry in report.actions):
+        items.append(f"<li>Undo all of it: <code>{_text(f'rdp-remediate undo {report.run_id}')}</code></li>")
     return f"<ul>{''.join(items)}</ul>" if items else ""
 
 

@@ -10,7 +10,10 @@ from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.plan import JournalEntry, Outcome
 from rdp_remediate.models.report import HOPS, Diagnosis, FindingStatus, Hop
 from rdp_remediate.models.run import Run
+from rdp_remediate.network.entries import entries
+from rdp_remediate.network.exposure import admits_outside
 from rdp_remediate.network.marker import read_marker
+from rdp_remediate.network.question import ask
 from rdp_remediate.report.permanent_rule import az_line, bicep_lines
 from rdp_remediate.report.wording import clock, last_name, plain
 
@@ -20,6 +23,8 @@ _KINDS = {"guest": ("service", "firewall"), "network": ("network",), "platform":
 _OPENS_NOTHING = ("service_restart",)
 _NSG = "/networksecuritygroups/"
 _SLASHES_OF_AN_NSG = 8
+_MOST_RANGES = 12
+_MOST_RULES = 3
 
 
 def notes(
@@ -32,6 +37,7 @@ def notes(
         *_authors(bundles, journal),
         *_waits(run),
         *_sources(run, bundles),
+        *_inside(bundles, journal),
         *_never_judged(diagnoses),
         *_joined(run),
         *_end(run),
@@ -129,20 +135,42 @@ def _sources(run: Run, bundles: Sequence[Bundle]) -> list[str]:
 
 
 def _never_judged(diagnoses: Sequence[Diagnosis]) -> list[str]:
+    """Hops without a judgement; a hop that no check looks at is told apart from one that could not be seen."""
     if not diagnoses:
         return []
+    findings = diagnoses[-1].findings
     judged = {
-        one.hop
-        for one in diagnoses[-1].findings
-        if one.status in (FindingStatus.PASS, FindingStatus.FAIL, FindingStatus.BY_DESIGN)
+        one.hop for one in findings if one.status in (FindingStatus.PASS, FindingStatus.FAIL, FindingStatus.BY_DESIGN)
     }
-    missing = [hop for hop in HOPS if hop not in judged]
-    if not missing:
+    looked = {one.hop for one in findings}
+    blind = [hop.value for hop in HOPS if hop not in judged and hop in looked]
+    unwatched = [hop.value for hop in HOPS if hop not in looked]
+    said = []
+    if blind:
+        said.append(f"Not judged, for want of evidence or because of an earlier fault: {', '.join(blind)}.")
+    if unwatched:
+        said.append(f"Not judged, because no check looks there: {', '.join(unwatched)}.")
+    if said and not judged >= {Hop.CLIENT, Hop.EDGE}:
+        said.append("The user's own computer and office network are not visible from Azure.")
+    return [" ".join(said)] if said else []
+
+
+def _inside(bundles: Sequence[Bundle], journal: Sequence[JournalEntry]) -> list[str]:
+    """Who gets in from the virtual network side now that Windows accepts RDP; those ranges make no step exposing."""
+    opened = [e for e in journal if e.outcome is Outcome.APPLIED and e.step.kind not in _OPENS_NOTHING]
+    if not opened or not bundles:
         return []
-    said = f"Not judged, for want of evidence: {', '.join(hop.value for hop in missing)}."
-    if Hop.CLIENT in missing or Hop.EDGE in missing:
-        said += " The user's own computer and office network are not visible from Azure."
-    return [said]
+    facts = read_facts(bundles[-1])
+    port = ask(facts).port
+    doors = entries(facts.network, facts.target.vm_id, port)
+    admitted = admits_outside(facts.network, doors, port, facts.policy.sources).virtual_network
+    ranges = list(dict.fromkeys(source for one in admitted for source in one.sources))
+    if not ranges:
+        return []
+    more = f" and {len(ranges) - _MOST_RANGES} more" if len(ranges) > _MOST_RANGES else ""
+    rules = list(dict.fromkeys(rule.rule for one in admitted for rule in one.deciders))
+    by = f" (by {', '.join(plain(rule) for rule in rules[:_MOST_RULES])})" if rules else ""
+    return [f"From inside the virtual network RDP is open to {', '.join(ranges[:_MOST_RANGES])}{more}{by}."]
 
 
 def _joined(run: Run) -> list[str]:

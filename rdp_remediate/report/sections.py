@@ -51,6 +51,11 @@ def undo_line(entry: JournalEntry) -> str | None:
     return f"set {what} back to {plain(before)}" if before is not None else f"remove {what} again"
 
 
+def undo_command(report: Report) -> str | None:
+    """The command that takes all of it back, or None when there is nothing to take back."""
+    return f"rdp-remediate undo {plain(report.run_id)}" if any(undo_line(one) for one in report.actions) else None
+
+
 def waiting_steps(report: Report) -> list[Step]:
     """The steps that wait for a person, in plan order."""
     return [step for step in report.plan.steps if step.step_id in report.waiting]
@@ -101,11 +106,11 @@ def other_findings(report: Report) -> list[str]:
 
 def unseen(report: Report) -> list[str]:
     """What could not be seen: checks without an answer, checks with a bug of ours, then reads that failed."""
-    out = [
-        f"unknown: {plain(f.title)} {plain(f.reason or '')}".rstrip()
-        for f in report.findings
-        if f.status is FindingStatus.UNKNOWN and not _follows(f, report)
-    ]
+    same: dict[str, list[str]] = {}
+    for one in report.findings:
+        if one.status is FindingStatus.UNKNOWN and not _follows(one, report):
+            same.setdefault(plain(one.reason or "no reason is given"), []).append(plain(one.title).rstrip("."))
+    out = [f"unknown: {'; '.join(titles)} - {reason}" for reason, titles in same.items()]
     out += [
         f"our own bug: {plain(f.title)} {plain(f.reason or '')}"
         for f in report.findings
@@ -127,4 +132,7 @@ def _unavailable(one: UnavailableFact) -> str:
 
 def risks_of(step: Step) -> str:
     """The risk of a step and why a person is asked."""
-    return f"{step.risk.value}{f'; {plain(step.approval)}' if step.approval else ''}"
+    why = plain(step.approval or "")
+    if f"{step.risk.value}: " in why:
+        return why
+    return f"{step.risk.value}; {why}" if why else step.risk.value

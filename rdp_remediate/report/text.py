@@ -56,8 +56,9 @@ def _actions(report: Report) -> list[str]:
         undo = sections.undo_line(entry)
         if undo:
             out.append(f"    undo: {undo}")
-    if any(sections.undo_line(entry) for entry in report.actions):
-        out.append(f"    all of it: rdp-remediate undo {report.run_id}")
+    whole = sections.undo_command(report)
+    if whole:
+        out.append(f"    all of it: {whole}")
     return out
 
 

@@ -9,8 +9,6 @@ from rdp_remediate.models.report import Report
 LONGEST = 2_000
 """Characters of one text; no reason, name or id is longer unless somebody means harm."""
 
-_BREAKS = "\r\n\t\u2028\u2029"
-
 VERDICT_WORDS = {
     "reachable": "REACHABLE",
     "broken": "BROKEN",
@@ -54,9 +52,6 @@ REASON_WORDS = {
 }
 
 
-LONGEST_LINE = 4_000
-
-
 def plain(text: object, limit: int = LONGEST) -> str:
     """One line of text without control, direction-changing or invisible characters, cut to `limit` characters.
 
@@ -64,11 +59,10 @@ def plain(text: object, limit: int = LONGEST) -> str:
     """
     shown = str(text)
     cut = len(shown) > 4 * limit
-    shown = shown[: 4 * limit]
+    shown = " ".join(shown[: 4 * limit].split())
     if not shown.isprintable():
-        shown = "".join(" " if c in _BREAKS else c for c in shown)
-        shown = "".join(c for c in shown if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
-    shown = " ".join(shown.split())
+        kept = (c for c in shown if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+        shown = " ".join("".join(kept).split())
     if cut or len(shown) > limit:
         return shown[: max(limit - 1, 0)].rstrip() + "…"
     return shown

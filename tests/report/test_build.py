@@ -1,10 +1,11 @@
 """Run, bundles and journal become one report."""
 
 from rdp_remediate.models.bundle import Mode, Policy, ProbeRecord, UnavailableFact
-from rdp_remediate.models.plan import Outcome
-from rdp_remediate.models.report import Diagnosis, Hop, Report
+from rdp_remediate.models.plan import JournalEntry, Outcome
+from rdp_remediate.models.report import Diagnosis, FindingStatus, Hop, Report
 from rdp_remediate.models.run import Done, Run
 from rdp_remediate.report.build import build
+from tests.factories import healthy_bundle
 from tests.report import factories as make
 
 
@@ -189,6 +190,32 @@ def test_hops_without_a_judgement_are_named() -> None:
     everything = Diagnosis(findings=[make.passed(hop.value, hop) for hop in Hop], verdict=make.reachable().verdict)
     built = build(make.run(), [make.bundle()], [everything], [], make.later(5))
     assert not [note for note in built.notes if note.startswith("Not judged")]
+
+
+def test_a_hop_that_no_check_looks_at_is_told_apart_from_one_that_was_not_seen() -> None:
+    blind = make.passed("vm_agent_is_ready", Hop.PLATFORM).model_copy(update={"status": FindingStatus.UNKNOWN})
+    findings = [make.passed(hop.value, hop) for hop in Hop if hop not in (Hop.PLATFORM, Hop.GUEST_AUTH)]
+    seen = Diagnosis(findings=[*findings, blind], verdict=make.reachable().verdict)
+    built = build(make.run(), [make.bundle()], [seen], [], make.later(5))
+
+    assert _note(built, "Not judged") == (
+        "Not judged, for want of evidence or because of an earlier fault: platform. "
+        "Not judged, because no check looks there: guest-auth."
+    )
+
+
+def test_an_opening_names_the_virtual_network_ranges_that_get_in_besides() -> None:
+    def notes_after(*journal: JournalEntry) -> list[str]:
+        seen = healthy_bundle()
+        built = build(make.run(target=seen.target), [seen], [make.reachable()], journal, make.later(5))
+        return [note for note in built.notes if note.startswith("From inside the virtual network")]
+
+    [note] = notes_after(make.entry(make.registry_step()))
+    assert "10.0.0.0/" in note
+    assert "AllowVnetInBound" in note
+    # Nothing was opened: who else gets in is not this report's doing.
+    assert notes_after() == []
+    assert notes_after(make.entry(make.registry_step(), Outcome.FAILED)) == []
 
 
 def test_joined_alerts_and_the_reason_of_the_end_are_said() -> None:

@@ -52,6 +52,7 @@ def test_the_card_tells_the_whole_story() -> None:
         "✗ network",
         "After: ",
         "✓ Set fDenyTSConnections to 0 - done",
+        "Undo all of it: rdp-remediate undo 0123456789abcdef0123",
         "rdp-remediate approve 0123456789abcdef0123 allow_rdp_in_nsg-a1b2c3",
         "Ask the owner of that group policy.",
         "locks of pay-01: access was refused",
@@ -87,7 +88,7 @@ def test_text_from_outside_stays_text() -> None:
     assert carriers == {"TextRun"}
 
 
-@pytest.mark.parametrize("letter", ["a", "ö", "漢", "😀", '"', "\\", "\n", "<"])
+@pytest.mark.parametrize("letter", ["a", "😀", "\\", "\n"])
 def test_a_huge_report_is_cut_below_the_limit_and_says_so(letter: str) -> None:
     long = letter * 100_000
     many = [make.failing(check=f"c{n}", fault=f"fault-{n}", reason=long[:300]) for n in range(3000)]

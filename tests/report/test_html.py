@@ -69,6 +69,7 @@ def test_the_page_tells_the_whole_story() -> None:
         "Before: RDP is broken at network",
         "✗ broken",
         f"az network nsg rule delete --ids {make.NSG_ID}",
+        f"rdp-remediate undo {make.RUN_ID}",
         "rdp-remediate approve 0123456789abcdef0123 allow_rdp_in_nsg-a1b2c3",
         "Ask the owner of that group policy.",
         "another source and another destination port",

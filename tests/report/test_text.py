@@ -133,10 +133,11 @@ def test_unseen_unknown_and_our_own_bugs_are_listed_apart() -> None:
         update={"check": "x", "title": "Bug.", "status": FindingStatus.ERROR, "reason": "KeyError"}
     )
     risk = make.failing(fault="open-to-the-internet", effect=Effect.RISK, reason="3389 is open to everyone.")
-    report = make.report(findings=[make.failing(), unknown, follows, bug, risk])
+    alike = unknown.model_copy(update={"check": "listens", "title": "Windows listens."})
+    report = make.report(findings=[make.failing(), unknown, alike, follows, bug, risk])
     said = _section(report, "Could not see")
 
-    assert "unknown: The VM agent is ready. 403." in said
+    assert "unknown: The VM agent is ready; Windows listens - 403." in said
     assert "Later." not in said
     assert "our own bug: Bug. KeyError" in said
     assert "locks of pay-01: access was refused - 403 AuthorizationFailed" in said

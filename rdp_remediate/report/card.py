@@ -32,8 +32,11 @@ _SIZES = ((10, 500), (6, 300), (3, 200), (1, 150))
 
 @dataclass(frozen=True, slots=True)
 class _Section:
+    """One part of the card; the hint stands beside the title and is never cut from it."""
+
     title: str
     lines: Sequence[str]
+    hint: str = ""
 
 
 def message(report: Report) -> bytes:
@@ -69,8 +72,7 @@ def _sections(report: Report) -> list[_Section]:
     undo = sections.undo_command(report)
     done = [f"{sections.action_symbol(e)} {sections.action_line(e)}" for e in report.actions]
     return [
-        # The undo stands first: it must survive when a long list is shortened.
-        _Section("Changed", [*([f"Undo all of it: {undo}"] if undo else []), *done]),
+        _Section("Changed", done, hint=f" - undo all of it: {undo}" if undo else ""),
         _Section("Waits for a person", waits or [approve_command(report, one) for one in report.waiting]),
         _Section("Not repaired here", sections.refusals(report)),
         _Section("By hand", [f"{fault}: {steps}" for fault, steps in sections.by_hand(report)]),
@@ -93,7 +95,10 @@ def _encoded(
     body = list(top)
     cut = list(left_out)
     for section in shown:
-        body.append(_runs([_run(section.title, weight="bolder")], spacing="medium", separator=True))
+        title = [_run(section.title, weight="bolder")]
+        if section.hint:
+            title.append(_run(section.hint, 150))
+        body.append(_runs(title, spacing="medium", separator=True))
         body += [_runs([_run(line, most_characters)], spacing="small") for line in section.lines[:most_lines]]
         more = len(section.lines) - most_lines
         if more > 0:

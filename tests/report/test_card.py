@@ -52,7 +52,7 @@ def test_the_card_tells_the_whole_story() -> None:
         "✗ network",
         "After: ",
         "✓ Set fDenyTSConnections to 0 - done",
-        "Undo all of it: rdp-remediate undo 0123456789abcdef0123",
+        "undo all of it: rdp-remediate undo 0123456789abcdef0123",
         "rdp-remediate approve 0123456789abcdef0123 allow_rdp_in_nsg-a1b2c3",
         "Ask the owner of that group policy.",
         "locks of pay-01: access was refused",
@@ -139,6 +139,7 @@ def test_sections_are_dropped_from_the_end_when_shorter_lines_do_not_help(monkey
     assert len(made) <= 3_000
     text = made.decode()
     assert "Set fDenyTSConnections to 0" in text
+    assert f"rdp-remediate undo {make.RUN_ID}" in text
     assert "Author unknown" not in text
     assert "left out: " in text
     assert "Notes" in text[text.index("left out: ") :]

@@ -194,21 +194,20 @@ def _public_changed(facts: Facts, dialled: int) -> WrongDoor:
 def _dissociated(facts: Facts, dialled: int | None) -> WrongDoor | None:
     """The VM has no public address, and one that it had lies about unattached.
 
-    It is certain when the client dials that very address; else a change of the NIC in the last week makes it likely.
+    The proof is a change of the NIC in the activity log; it is certain when the client dials that very address.
     """
     loose = [ip for ip in facts.network.public_ips.values() if not ip.owner and not _named(facts, ip)]
     if dialled is not None:
         loose = [ip for ip in loose if ip.address == dialled]
     changed = _nic_changed(facts)
-    if not loose or (dialled is None and changed is None):
+    if not loose or changed is None:
         return None
     ip = loose[0]
     shown = address_text(ip.address) if ip.address is not None else "no address"
-    who = f" The NIC was changed by {changed}." if changed else ""
     nic = _first_configuration(facts)
     return WrongDoor(
         "public-ip-dissociated",
-        f"The VM has no public address any more; {name_of(ip.arm_id)} ({shown}) is attached to nothing.{who}",
+        f"The VM has no public address any more; {name_of(ip.arm_id)} ({shown}) is attached to nothing. The NIC was changed by {changed}.",
         Confidence.CONFIRMED if dialled is not None else Confidence.LIKELY,
         {
             **named(public_ip=ip.arm_id, nic=nic.nic if nic else ""),

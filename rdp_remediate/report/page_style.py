@@ -24,6 +24,7 @@ pre { padding: .6rem; overflow-x: auto; overflow-wrap: normal; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid var(--line); }
 td { min-width: 4.5rem; }
+td span[class] { white-space: nowrap; }
 .s-pass { color: var(--ok); } .s-fail, .s-error { color: var(--broken); } .s-unknown, .s-by_design { color: var(--care); }
 svg { width: 100%; height: auto; display: block; margin: .3rem 0 .8rem; font: 15px system-ui, sans-serif; fill: var(--ink); }
 svg rect { fill: var(--paper); stroke: var(--dim); stroke-width: 1.5; }

@@ -4,10 +4,12 @@
 .venv/bin/python docs/generate.py --check    exit 1 and name the stale files
 """
 
+import importlib.util
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from pydantic import BaseModel
 
@@ -65,6 +67,10 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
+
+
 def checks() -> str:
     """What is checked, in the order of the path."""
     rows = [
@@ -72,14 +78,18 @@ def checks() -> str:
             one.hop.value,
             f"`{one.name}`",
             one.title,
-            ", ".join(one.faults) or "none",
+            _names(one.faults),
+            _names(one.requires),
             one.section("Why"),
             one.section("Evidence"),
         )
         for one in all_checks()
     ]
-    table = _table(("hop", "check", "healthy statement", "faults", "why", "evidence"), rows)
-    return f"# Checks\n\n{GENERATED}\n\n{table}"
+    table = _table(("hop", "check", "healthy statement", "faults", "requires", "why", "evidence"), rows)
+    return (
+        f"# Checks\n\n{GENERATED}\nWhere a required check failed, a check is skipped; where it is unknown, so is the check.\n\n"
+        f"{table}"
+    )
 
 
 def faults() -> str:
@@ -113,28 +123,51 @@ def fixes() -> str:
     ]
     for one in all_fixes():
         parts.append(f"\n## {one.name}\n\n{one.title}\n")
-        parts.append(f"\n- Remedies: {', '.join(one.faults)}\n- Acts on: {one.layer}\n")
+        parts.append(f"\n- Remedies: {_names(one.faults)}\n- Acts on: {one.layer}\n- Order: {one.order}\n")
         parts += [
-            f"- {heading}: {text}\n"
+            f"- {heading}: {' '.join(text.split())}\n"
             for heading in ("Changes", "Undo", "Refuses when")
             if (text := one.section(heading))
         ]
-        parts.append(f"- Needs: {', '.join(f'`{name}`' for name in one.permissions)}\n")
+        parts.append(f"- Needs: {_names(one.permissions)}\n")
     return "".join(parts)
 
 
+def roles_module() -> ModuleType:
+    """infra/roles.py, which knows what each read and each call needs.
+
+    Raises:
+        ImportError: It cannot be loaded.
+    """
+    path = DOCS.parent / "infra" / "roles.py"
+    spec = importlib.util.spec_from_file_location("infra_roles", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def permissions() -> str:
-    """Which Azure permission each fix needs; infra/roles.json is made of the same lists."""
+    """Which Azure permission each role holds, and what needs it."""
+    roles = roles_module()
     needed: dict[str, list[str]] = {}
-    for one in all_fixes():
-        for name in one.permissions:
-            needed.setdefault(name, []).append(one.name)
-    rows = [(f"`{name}`", ", ".join(f"`{fix}`" for fix in sorted(by))) for name, by in sorted(needed.items())]
-    table = _table(("permission", "needed by"), rows)
-    return (
-        f"# Permissions of the fixes\n\n{GENERATED}\nWhat reading needs stands in the roles of `infra/`. "
-        f"A permission that is missing is a fact of the report, never a crash.\n\n{table}"
-    )
+    for what, names in (
+        *(("the resource", (f"{kind}/read",)) for kind in (*roles.GENUINE, *roles.PLAIN)),
+        *((f"read {operation.value}", names) for operation, names in roles.OPERATIONS.items()),
+        *((f"call `{call}`", names) for call, names in roles.WRITES.items()),
+        *((f"fix `{one.name}`", one.permissions) for one in all_fixes()),
+    ):
+        for name in names:
+            needed.setdefault(name.lower(), []).append(what)
+    parts = [
+        f"# Permissions\n\n{GENERATED}\nThe roles are those of `infra/roles.json`. A permission that is missing is a fact of the "
+        "report, never a crash: what it would have shown is unknown, and what it would have changed is refused.\n"
+    ]
+    for role in roles.build().values():
+        rows = [(f"`{action}`", "; ".join(needed.get(action.lower(), ["the resource"]))) for action in role["actions"]]
+        parts.append(f"\n## {role['name']}\n\n{role['description']}\n\n{_table(('permission', 'needed by'), rows)}")
+    return "".join(parts)
 
 
 def stale() -> list[str]:

@@ -144,13 +144,15 @@ class Deployment:
         assert outcomes[-1:] == [Outcome.LOST], f"no worker was lost at {hold.pattern!r}: {outcomes}"
 
     def lose_host(self, crash: Crash) -> None:
-        """Delivers the next message and loses the host after the function returned."""
+        """Delivers the next message; the host is lost after the function returned, before all of its end is written.
+
+        The process itself may go on: another instance would run the same code, and nothing of a run is in memory.
+        """
         lost = self.pump.deliver("runs", crash=crash)
         assert lost is not None, "there was no message"
         assert lost.outcome is Outcome.LOST
         assert lost.invocation is not None
         lost.invocation.must_succeed()
-        self.host.kill()
 
     def let_claims_end(self) -> None:
         """Ends every claim in the store, as six minutes do."""
@@ -166,7 +168,8 @@ class Deployment:
     def resume(self) -> None:
         """What happens in the minutes after a loss: another instance, claims end, the timer and the old message come."""
         self.gate.open()
-        self.replace_host()
+        if not self.host.alive:
+            self.replace_host()
         self.let_claims_end()
         self.minute_timer()
         self.pump.let_lost_return()

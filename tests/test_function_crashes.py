@@ -43,9 +43,9 @@ def new_journal_row(fix: str) -> str:
     return rf"^POST .*\"PartitionKey\": ?\"journal\".*{fix}"
 
 
-CLAIMED = Loss(put("runs", content="claimed_until.{4,8}20"), written=True)
 COLLECTOR_STARTED = Loss(put("operations", "-collect-1"), written=False)
 COLLECTED = Loss(put("runs", content="phase.{3,5}judge"), written=True)
+JUDGED = Loss(put("runs", content="phase.{3,5}act"), written=True)
 REPAIR_INTENDED = Loss(new_journal_row("enable_rdp_firewall_rule"), written=True)
 REPAIR_SENT = Loss(put("operations", "-repair-"), written=False)
 REPAIR_NOTED = Loss(put("operations", "-repair-"), written=True)
@@ -53,14 +53,16 @@ RULE_INTENDED = Loss(new_journal_row("allow_rdp_in_nsg"), written=True)
 RULE_WRITTEN = Loss(put("journal", content="allow_rdp_in_nsg.*applied"), written=False)
 SUMMARY_NOTED = Loss(put("operations", "-delivered-"), written=True)
 
+# By name: the losses of one run, and how often the read-only collector may have been started by the end.
 LOSSES = {
-    "after each phase": ([CLAIMED, COLLECTED, REPAIR_NOTED, RULE_WRITTEN, SUMMARY_NOTED], 1),
-    "between a start and its note": ([COLLECTOR_STARTED, REPAIR_SENT], 4),
-    "between an intention and its act": ([REPAIR_INTENDED, RULE_INTENDED], 3),
+    "after each phase": ([COLLECTED, JUDGED, REPAIR_NOTED, RULE_WRITTEN, SUMMARY_NOTED], 1),
+    "between a start and its note": ([COLLECTOR_STARTED, REPAIR_SENT, RULE_INTENDED], 5),
+    "between an intention and its act": ([REPAIR_INTENDED], 2),
 }
+SELDOM = [pytest.param(name, marks=pytest.mark.slow) for name in list(LOSSES)[1:]]
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ["after each phase", *SELDOM])
 def test_a_run_that_loses_its_worker_is_finished_and_nothing_is_done_twice(app: Deployment, name: str) -> None:
     losses, most_collectors = LOSSES[name]
     run_id = app.alert()

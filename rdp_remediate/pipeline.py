@@ -194,7 +194,7 @@ async def _act(run: Run, services: Services) -> Run:
             await execution.finish(
                 services, entry, Outcome.OUTCOME_UNKNOWN, detail="the process ended before the answer came"
             )
-        return _next_pass(run)
+        return next_pass(run)
     able = execution.ready(run, journal)
     if able.platform:
         return await _act_platform(run, services, able.platform)
@@ -220,13 +220,13 @@ async def _repair_not_started(run: Run, services: Services, entries: list[Journa
         for entry in entries:
             await execution.finish(services, entry, outcome, detail=f"{started.code}: {started.detail}")
         if not waits:
-            return _next_pass(run)
+            return next_pass(run)
         again = run.model_copy(update={"replans": run.replans + 1, "guest_answer": None})
         pause = started.retry_after_s or BUSY_PAUSE_S
         return _park(again, Wait(kind="until", until=_in(services, pause), purpose="busy"), Phase.COLLECT)
     detail = started.detail if isinstance(started, OutcomeUnknown) else "Run Command ended before it was started"
     await execution.finish_repair(services, entries, Unavailable(Reason.UNREACHABLE, detail, "guest"))
-    return _next_pass(run)
+    return next_pass(run)
 
 
 async def _act_platform(run: Run, services: Services, steps: Sequence[Step]) -> Run:
@@ -254,8 +254,8 @@ async def _platform_ended(run: Run, services: Services, entries: Sequence[Journa
                 await execution.finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=detail)
     if isinstance(ended, Completed):
         pause = min(AGENT_PAUSE_S, services.settings.settle_s)
-        return _park(_next_pass(run), Wait(kind="until", until=_in(services, pause), purpose="settle"), Phase.COLLECT)
-    return _next_pass(run)
+        return _park(next_pass(run), Wait(kind="until", until=_in(services, pause), purpose="settle"), Phase.COLLECT)
+    return next_pass(run)
 
 
 async def _act_network(run: Run, services: Services, steps: Sequence[Step]) -> Run:
@@ -271,10 +271,11 @@ async def _act_network(run: Run, services: Services, steps: Sequence[Step]) -> R
             bundle = await services.ledger.get_bundle(run.bundles[-1])
             targets = [(one.address, one.port) for one in probe_targets(read_facts(bundle))]
             await execution.settle(services, targets)
-    return _next_pass(run)
+    return next_pass(run)
 
 
-def _next_pass(run: Run) -> Run:
+def next_pass(run: Run) -> Run:
+    """The run at the beginning of its next pass, which looks at everything again."""
     return run.model_copy(
         update={
             "phase": Phase.COLLECT,
@@ -320,15 +321,19 @@ async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: d
         moved = await _platform_ended(_unpark(run), services, entries, ended)
         await services.ledger.delete_operation(operation_id)
         return moved
+    bundle = await services.ledger.get_bundle(run.bundles[-1])
+    if wait.purpose != "repair" and await services.ledger.get_operation(operation_id) is None:
+        seen = "guest_slice2" if wait.purpose == "slice" else "guest"
+        if getattr(bundle, seen) is not None or any(item.fact == seen for item in bundle.unavailable):
+            # The process ended between keeping the answer and saving the run.
+            return _unpark(run)
     answer = await poll_guest(services, operation_id, until)
     if isinstance(answer, Started):
         return run.model_copy(update={"due_at": _in(services, answer.retry_after_s)})
     if wait.purpose == "slice":
-        bundle = await services.ledger.get_bundle(run.bundles[-1])
         run = await _keep(run, services, collection.with_second_slice(bundle, answer))
         moved = _unpark(run)
     elif wait.purpose == "collect":
-        bundle = await services.ledger.get_bundle(run.bundles[-1])
         run = await _keep(run, services, await collection.probe(collection.with_guest(bundle, answer), services))
         moved = _unpark(run)
     else:

@@ -156,20 +156,25 @@ async def _recover(run: Run, services: Services) -> Run:
     What such a row intended may have happened or not: it is never repeated, the next pass looks.
     """
     from rdp_remediate.execution import finish  # noqa: PLC0415 - intake must not pay for it
+    from rdp_remediate.pipeline import next_pass  # noqa: PLC0415
 
     parked = await _parked(run, services)
-    if run.phase is Phase.ACT:
-        if parked is None:
-            return run  # the pipeline closes the rows itself and goes on with the next pass
-        run = run.model_copy(update={"phase": Phase.WAIT, "wait": parked, "resume": Phase.ACT})
+    acted = False
     for entry in await services.ledger.journal(run.run_id):
         if entry.outcome is Outcome.INTENDED and (
             parked is None or entry.step.layer != _CLOSES.get(str(parked.purpose))
         ):
             detail = "the process ended before the answer came"
             await finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=detail)
-    return run
+        acted = acted or (entry.pass_number == run.pass_number and entry.outcome not in _DID_NOTHING)
+    if parked is not None:
+        # Whatever phase was saved last: the lost process had gone on to here.
+        return run.model_copy(update={"phase": Phase.WAIT, "wait": parked, "resume": Phase.ACT, "due_at": None})
+    # What this pass had seen is older than what was done in it.
+    return next_pass(run) if acted else run
 
+
+_DID_NOTHING = (Outcome.NOT_STARTED, Outcome.STALE, Outcome.REFUSED)
 
 _CLOSES = {"repair": "guest", "start_vm": "platform"}
 """The layer whose journal rows the end of an operation closes."""

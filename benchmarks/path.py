@@ -89,9 +89,9 @@ def _flows(count: int) -> list[Flow]:
 
 
 def _timed(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     call()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def measure() -> Section:
@@ -111,19 +111,20 @@ def measure() -> Section:
         network(facts)
         decide(facts, flows[0])
         verdicts.clear()
-        began = time.perf_counter()
+        began = time.process_time()
         for flow in flows:
             verdict = decide(facts, flow).verdict.value
             verdicts[verdict] = verdicts.get(verdict, 0) + 1
-        decided.append(FLOWS / (time.perf_counter() - began))
-        began = time.perf_counter()
+        decided.append(FLOWS / (time.process_time() - began))
+        began = time.process_time()
         for flow in flows[:EXPLAINED]:
             explain(facts, flow)
-        explained.append(EXPLAINED / (time.perf_counter() - began))
+        explained.append(EXPLAINED / (time.process_time() - began))
     per_s, told_per_s = max(decided), max(explained)
     section = Section(
         "Path decisions",
-        f"{FLOWS:,} flows from random clients to one VM behind two NSGs of {RULES} rules each, one core, best of three.",
+        f"{FLOWS:,} flows from random clients to one VM behind two NSGs of {RULES} rules each, one core, CPU "
+        "time, best of three.",
         [
             ("what", "per second", "µs each", "of decide()"),
             ("decide()", f"{per_s:,.0f}", f"{1e6 / per_s:,.1f}", "1.0"),

@@ -21,6 +21,7 @@ from rdp_remediate.models.guest import GuestAnswer
 from rdp_remediate.models.incident import Incident
 from rdp_remediate.models.report import Report
 from rdp_remediate.models.run import Run
+from rdp_remediate.models.scan import Scan
 from rdp_remediate.settings import docs_text
 
 DOCS = Path(__file__).resolve().parent
@@ -31,6 +32,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "incident": Incident,
     "report": Report,
     "run": Run,
+    "scan": Scan,
     "scenario": Scenario,
 }
 

@@ -226,7 +226,7 @@ async def expire(services: Services) -> list[str]:
     said = []
     async for entry in services.ledger.expired(services.clock.now()):
         name = str(entry.step.target.get("name"))
-        if await services.ledger.killed():
+        if services.settings.kill_switch or await services.ledger.killed():
             said.append(f"{name}: left in place, the kill switch is on")
             continue
         outcome = await undo_rule(services, entry)

@@ -257,6 +257,7 @@ class FakeGuest:
         self.requests: list[GuestRequest] = []
         self.fails: dict[str, str] = {}
         self.silent: set[str] = set()
+        self.after_repair: Callable[[], object] = lambda: None
 
     def preflight(self, vm: JsonObject) -> Unavailable | None:
         """What the real channel sees in the VM."""
@@ -270,7 +271,10 @@ class FakeGuest:
         if instead == LOST_UNDONE:
             return OutcomeUnknown(instead)
         self.requests.append(request)
-        repair = self._repair(request) if request.script == "repair" else None
+        repair = None
+        if request.script == "repair":
+            repair = self._repair(request)
+            self.after_repair()
         answer = self._world.answer()
         if repair is not None:
             answer["repair"] = repair

@@ -54,7 +54,7 @@ def wrong_door(facts: Facts) -> WrongDoor | None:
             return found
     if dialled is None:
         return None if has_public or question.via is not None else _dissociated(facts, None)
-    if any(one.address == address_text(dialled) for one in own) or _front_unread(facts):
+    if any(one.address == address_text(dialled) for one in own) or unread_front(facts) is not None:
         return None
     if is_public(dialled):
         return _public_changed(facts, dialled) if has_public else _dissociated(facts, dialled)
@@ -256,10 +256,13 @@ def _path_word(decision: Decision) -> str:
     return next((one.rule for one in decision.deciders if one.layer is Layer.PATH), "")
 
 
-def _front_unread(facts: Facts) -> bool:
-    """Whether a firewall or load balancer that may own the dialled address could not be read."""
+def unread_front(facts: Facts) -> Unavailable | None:
+    """Why a firewall, load balancer or public address that may lead to the VM is not known; None: all were read."""
     kinds = ("/azurefirewalls/", "/firewallpolicies/", "/loadbalancers/", "/publicipaddresses/")
-    return any(fact == "resource" and any(kind in key for kind in kinds) for fact, key in facts.network.unavailable)
+    for (fact, key), why in facts.network.unavailable.items():
+        if fact == "resource" and any(kind in key for kind in kinds):
+            return why
+    return None
 
 
 def _configurations(facts: Facts) -> Iterator[IpConfiguration]:

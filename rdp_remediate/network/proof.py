@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.network_addresses import address_number
+from rdp_remediate.facts.network_addresses import address_number, address_text
 from rdp_remediate.facts.probes import ProbeFact
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.report import ProbeView, Proof
 from rdp_remediate.network import guest_firewall
 from rdp_remediate.network.decision import Decision, Flow, Verdict
-from rdp_remediate.network.path import decide
+from rdp_remediate.network.path import decide, network
 from rdp_remediate.network.question import Question, ask, guest_admission
 
 Proves = Literal["end_to_end", "answered", "nothing", "engine_disagrees", "expected_filtered"]
@@ -33,6 +33,9 @@ def reachability(facts: Facts) -> Reachability:
     """Weighs the probes and the parts that speak for a working RDP."""
     question = ask(facts)
     views = tuple(_view(facts, question, probe) for probe in facts.probes)
+    elsewhere = _dialled_elsewhere(facts, question)
+    if elsewhere is not None:
+        return Reachability(Proof.NONE, elsewhere, views)
     for view in views:
         if view.proves == "end_to_end":
             return Reachability(
@@ -45,6 +48,16 @@ def reachability(facts: Facts) -> Reachability:
         return Reachability(Proof.COMPOSED, composed[1:], views)
     said = "; ".join(view.detail for view in views) or "no endpoint could be probed"
     return Reachability(Proof.NONE, f"{said}; {composed[1:]}", views)
+
+
+def _dialled_elsewhere(facts: Facts, question: Question) -> str | None:
+    """That the client dials an address that was not judged, so that nothing shown here is about its connection; else None."""
+    claimed = (facts.target.dialled_address or "").strip().strip("[]")
+    number = network(facts.network).directory.dialled(claimed) if claimed else None
+    entry = question.entry
+    if number is None or entry is None or entry.address in (None, address_text(number)):
+        return None
+    return f"the client dials {address_text(number)}; what was judged is {entry.address}"
 
 
 def _view(facts: Facts, question: Question, probe: ProbeFact) -> ProbeView:

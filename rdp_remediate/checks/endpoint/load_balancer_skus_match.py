@@ -15,7 +15,7 @@ from rdp_remediate.network.path import network
 from rdp_remediate.network.question import ask
 
 
-@check(hop=Hop.ENDPOINT, faults=("lb-public-ip-sku-mismatch",), requires=("vm_takes_direct_rdp",))
+@check(hop=Hop.ENDPOINT, faults=("lb-public-ip-sku-mismatch",))
 def load_balancer_skus_match(facts: Facts) -> Outcome:
     """The load balancer and the public addresses of its frontends and members have one SKU.
 

@@ -6,7 +6,7 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.decision import Verdict
-from rdp_remediate.network.doors import wrong_door
+from rdp_remediate.network.doors import unread_front, wrong_door
 from rdp_remediate.network.peering import broken_peering
 from rdp_remediate.network.question import ask
 
@@ -30,7 +30,7 @@ def vm_has_an_entry(facts: Facts) -> Outcome:
     if question.via is not None:
         return passed(f"no public address, by design: the way in is {question.via}")
     door = wrong_door(facts)
-    if door is not None:
+    if door is not None and door.fault != "public-ip-dissociated":
         return passed(f"the way in is judged by itself: {door.reason}")
     peering = broken_peering(facts)
     if peering is not None:
@@ -38,6 +38,9 @@ def vm_has_an_entry(facts: Facts) -> Outcome:
     if question.entry is None:
         return failed("no-public-ip", "The VM has no address that anybody could dial.")
     no_path = [d for _, d in question.decisions if d.verdict is Verdict.NO_PATH]
+    front = unread_front(facts)
+    if no_path and not question.entry.public and front is not None:
+        return unknown(front.detail, because=front.source)
     if no_path and not question.entry.public:
         need(facts.bastion_hosts)
         return failed(

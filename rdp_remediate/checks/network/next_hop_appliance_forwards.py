@@ -7,12 +7,12 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.network_addresses import address_number, address_text
 from rdp_remediate.facts.network_words import NextHop
 from rdp_remediate.models.report import Hop
-from rdp_remediate.network.decision import Verdict
 from rdp_remediate.network.denials import judged
 from rdp_remediate.network.entries import judge_of
 from rdp_remediate.network.owners import machine_of, owner_of
 from rdp_remediate.network.path import Judge
 from rdp_remediate.network.question import ask
+from rdp_remediate.network.routes import Reply
 
 
 @check(hop=Hop.NETWORK, faults=("nva-not-forwarding",), requires=("vm_has_an_entry", "vnet_peering_is_connected"))
@@ -30,12 +30,12 @@ def next_hop_appliance_forwards(facts: Facts) -> Outcome:
     """
     question = ask(facts)
     door = judge_of(facts.network, question.entry) if question.entry is not None else None
-    for client, decision in judged(question):
+    for client, _ in judged(question):
         number = address_number(client)
-        if number is None or not isinstance(door, Judge) or decision.verdict is not Verdict.ALLOW:
+        if number is None or not isinstance(door, Judge):
             continue
-        _, routes, _ = door.reply(number)
-        for route in routes:
+        reply, routes, _ = door.reply(number)
+        for route in routes if reply is Reply.ARRIVES else ():
             if route.next_hop is not NextHop.VIRTUAL_APPLIANCE:
                 continue
             for hop in route.next_hop_addresses:

@@ -7,8 +7,10 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import UnseenError, need
 from rdp_remediate.facts.network_addresses import address_number
 from rdp_remediate.models.report import Hop
+from rdp_remediate.network.entries import judge_of
+from rdp_remediate.network.path import Judge
 from rdp_remediate.network.peering import broken_peering
-from rdp_remediate.network.prefixes import is_public
+from rdp_remediate.network.prefixes import contains, is_public
 from rdp_remediate.network.question import ask
 
 
@@ -39,9 +41,16 @@ def vnet_peering_is_connected(facts: Facts) -> Outcome:
         )
     unread = [one for one in _subnet_vnets(facts) if one not in facts.network.vnets]
     private = [c for c in ask(facts).clients if (n := address_number(c)) is not None and not is_public(n)]
-    if unread and private and not facts.network.effective_routes:
+    if unread and not all(_routed(facts, client) for client in private):
         raise UnseenError(facts.network.why("resource", unread[0]))
     return passed("no peering between client and VM is disconnected")
+
+
+def _routed(facts: Facts, client: str) -> bool:
+    """Whether effective routes show the client inside the VNet or behind a peering that works."""
+    entry, number = ask(facts).entry, address_number(client)
+    door = judge_of(facts.network, entry) if entry is not None else None
+    return number is not None and isinstance(door, Judge) and contains(door.scope.core, number)
 
 
 def _subnet_vnets(facts: Facts) -> list[str]:

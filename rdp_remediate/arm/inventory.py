@@ -166,9 +166,7 @@ class ResourceGraphInventory(Inventory):
         query = QueryRequest(
             query=_QUERIES[kind].text(kind),
             subscriptions=list(subscriptions),
-            options=QueryRequestOptions(
-                top=self._page_size, skip_token=token, result_format=ResultFormat.OBJECT_ARRAY
-            ),
+            options=QueryRequestOptions(top=self._page_size, skip_token=token, result_format=ResultFormat.OBJECT_ARRAY),
         )
         try:
             async with self._slots, asyncio.timeout(PAGE_DEADLINE_S):

@@ -67,9 +67,7 @@ def nmap(port: int) -> Callable[[], object]:
 
 def run(command: list[str]) -> str:
     """Runs a command to its end and gives its output; a failure ends the benchmark."""
-    done = subprocess.run(
-        command, check=True, capture_output=True, text=True, cwd=CHECKOUT
-    )
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=CHECKOUT)
     return done.stdout
 
 
@@ -113,9 +111,7 @@ async def serve_fake() -> None:
 def throughput(rounds: int) -> float:
     """Prints the figures of many probes at once; gives the median wall time in seconds."""
     command = [sys.executable, "-m", "benchmarks.probe", "--serve-fake"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT
-    ) as fake:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as fake:
         if fake.stdin is None or fake.stdout is None:
             raise SystemExit("The fake server has no pipes.")
         port = int(fake.stdout.readline())

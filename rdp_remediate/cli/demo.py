@@ -16,6 +16,8 @@ from rdp_remediate.cli.lab_services import add_lab_options, environment_of, open
 from rdp_remediate.cli.output import add_output, show
 from rdp_remediate.cli.progress import LiveProgress
 from rdp_remediate.errors import NotApplicableError, UsageError
+from rdp_remediate.lab.build import placeholders
+from rdp_remediate.lab.json_ops import substitute
 from rdp_remediate.lab.server import Lab
 from rdp_remediate.models.report import Report
 from rdp_remediate.models.run import Phase, Run, RunMessage
@@ -144,6 +146,9 @@ def alert_of(lab: Lab) -> dict[str, Any]:
     if ask.client:
         dimensions.append({"name": "ClientIP", "value": ask.client})
     dimensions.append({"name": "DestPort", "value": str(ask.dialled_port)})
+    if ask.dialled_address:
+        dialled = substitute(ask.dialled_address, placeholders(lab.names))
+        dimensions.append({"name": "DialledAddress", "value": dialled})
     if ask.user:
         dimensions.append({"name": "TargetAccount", "value": ask.user})
     workspace = f"{lab.names.group_id}/providers/Microsoft.OperationalInsights/workspaces/law-app".lower()

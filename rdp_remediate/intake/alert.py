@@ -197,6 +197,7 @@ def _incident(machine: Machine, fired: _Fired, what: str) -> Incident:
         clue=clue,
         client_address=machine.client,
         user=machine.user,
+        dialled_address=machine.dialled_address,
         dialled_port=machine.dialled_port,
         rule_id=fired.rule_id,
         summary=f"{what} for {name}: RDP failed." if failed else f"{what} for {name}.",

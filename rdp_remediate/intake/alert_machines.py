@@ -20,12 +20,14 @@ class Machine:
         named: The VM or the clue.
         client: The one client address that is claimed for it; None if there is none or more than one.
         user: The one user that is claimed for it; None if there is none or more than one.
+        dialled_address: The one address that was dialled; None if there is none or more than one.
         dialled_port: The one port that was dialled; None if there is none or more than one.
     """
 
     named: NamedVm | Clue
     client: str | None = None
     user: str | None = None
+    dialled_address: str | None = None
     dialled_port: int | None = None
 
 
@@ -35,12 +37,15 @@ class _Claims:
     clients: set[str] = field(default_factory=set)
     users: dict[str, str] = field(default_factory=dict)
     ports: set[int] = field(default_factory=set)
+    dialled: set[str] = field(default_factory=set)
 
     def add(self, row: Row) -> None:
         if row.client is not None:
             self.clients.add(row.client)
         if row.user is not None:
             self.users.setdefault(row.user.lower(), row.user)
+        if row.dialled_address is not None:
+            self.dialled.add(row.dialled_address)
         if row.dialled_port is not None:
             self.ports.add(row.dialled_port)
 
@@ -51,6 +56,7 @@ class _Claims:
             self.named,
             client=next(iter(self.clients)) if len(self.clients) == 1 else None,
             user=next(iter(self.users.values())) if len(self.users) == 1 else None,
+            dialled_address=next(iter(self.dialled)) if len(self.dialled) == 1 else None,
             dialled_port=next(iter(self.ports)) if len(self.ports) == 1 else None,
         )
 

@@ -20,6 +20,8 @@ _CLIENT_COLUMNS = frozenset(
 )
 _USER_COLUMNS = frozenset({"account", "targetaccount", "targetusername", "username", "user", "accountname"})
 
+# Flow logs name the private address behind a public one as destination, so `DestIP` is not what was dialled.
+_DIALLED_COLUMNS = frozenset({"dialledaddress", "dialledip"})
 _PORT_COLUMNS = frozenset({"destport", "destinationport", "dialledport"})
 
 # A short or full computer name. The worker puts it into a query, so nothing else may pass.
@@ -35,6 +37,7 @@ class Row:
         computer: A computer name.
         client: The address of the computer that tried to connect, in normal form.
         user: The account that tried to connect.
+        dialled_address: The address that was dialled, in normal form.
         dialled_port: The port that was dialled, as firewall and flow logs name it.
     """
 
@@ -42,6 +45,7 @@ class Row:
     computer: str | None = None
     client: str | None = None
     user: str | None = None
+    dialled_address: str | None = None
     dialled_port: int | None = None
 
 
@@ -126,6 +130,8 @@ def _row(cells: Iterator[tuple[str, str]]) -> Row:
             found.setdefault("computer", computer)
         elif column in _CLIENT_COLUMNS and (client := client_address(text)) is not None:
             found.setdefault("client", client)
+        elif column in _DIALLED_COLUMNS and (dialled := client_address(text)) is not None:
+            found.setdefault("dialled_address", dialled)
         elif column in _USER_COLUMNS and (user := user_name(text)) is not None:
             found.setdefault("user", user)
         elif column in _PORT_COLUMNS and text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536:

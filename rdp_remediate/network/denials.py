@@ -8,7 +8,7 @@ from rdp_remediate.facts.need import UnseenError
 from rdp_remediate.facts.network_addresses import EVERY_PORT
 from rdp_remediate.models.fact import Reason, Unavailable
 from rdp_remediate.models.report import Confidence
-from rdp_remediate.network.decision import Decision, Layer, Match, TraceRow, Verdict
+from rdp_remediate.network.decision import Decision, Explanation, Layer, Match, TraceRow, Verdict
 from rdp_remediate.network.question import Question, ask, told
 
 JIT_RULE = re.compile(r"^SecurityCenter-JITRule[-_]", re.IGNORECASE)
@@ -49,7 +49,7 @@ def denials(facts: Facts) -> tuple[LayerDenial, ...]:
     found: list[LayerDenial] = []
     for client, explanation in told(facts):
         for layer in (Layer.SUBNET, Layer.NIC):
-            row = next((row for row in explanation.trace if row.layer is layer and row.decides), None)
+            row = _deciding(explanation, layer)
             if row is None or row.access.lower() != "deny":
                 continue
             default, jit = row.rule.lower() == DENY_ALL, bool(JIT_RULE.match(row.rule))
@@ -58,6 +58,14 @@ def denials(facts: Facts) -> tuple[LayerDenial, ...]:
     if unsure is not None and found and all(denial.by_default for denial in found):
         raise UnseenError(unsure)
     return tuple(found)
+
+
+def _deciding(explanation: Explanation, layer: Layer) -> TraceRow | None:
+    """The rule that decides a layer; where a view leaves several possible, the one that the whole decision names."""
+    rows = [row for row in explanation.trace if row.layer is layer and row.decides]
+    named = {one.rule.lower() for one in explanation.decision.deciders if one.layer is layer}
+    firm = explanation.decision.verdict is Verdict.DENY
+    return next((row for row in rows if firm and row.rule.lower() in named), rows[0] if rows else None)
 
 
 def nsg_layers(facts: Facts) -> set[Layer]:

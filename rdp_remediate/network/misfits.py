@@ -122,9 +122,11 @@ def _rules(facts: Facts, denial: LayerDenial) -> Iterable[Rule]:
 
 
 def _flaw(facts: Facts, question: Question, rule: Rule, row: TraceRow) -> Flaw | None:
+    # Effective rules don't show who belongs to a group; the NIC does.
+    foreign = bool(rule.destination.groups) and not rule.destination.ranges and row.destination is not Match.YES
     fields = {
         Flaw.SOURCE_PORT: row.source_port,
-        Flaw.PUBLIC_DESTINATION: row.destination,
+        Flaw.PUBLIC_DESTINATION: Match.NO if foreign and not _is_member(facts, question, rule) else row.destination,
         Flaw.PORT: row.destination_port,
     }
     wrong = [flaw for flaw, match in fields.items() if match is Match.NO]
@@ -141,7 +143,7 @@ def _flaw(facts: Facts, question: Question, rule: Rule, row: TraceRow) -> Flaw |
         return Flaw.PORT if _meant(facts, question, rule, speaks_of_rdp=speaks_of_rdp) else None
     if wrong[0] is Flaw.SOURCE_PORT:
         return Flaw.SOURCE_PORT
-    if rule.destination.groups and not rule.destination.ranges:
+    if foreign:
         return Flaw.GROUP if narrow or speaks_of_rdp else None
     if any(contains(rule.destination.ranges, number) for number in _public_addresses(facts, question)):
         return Flaw.PUBLIC_DESTINATION
@@ -169,21 +171,21 @@ def _fits_but_for_its_kind(facts: Facts, question: Question, rule: Rule, denial:
     own = address_number(entry.private_address) if entry is not None else None
     if client is None or entry is None or own is None:
         return False
-    groups = {
-        group
-        for nic in facts.network.nics.values()
-        for one in nic.ip_configurations
-        if one.key == entry.ip_configuration_id.lower()
-        for group in one.groups
-    }
     from_client = contains(rule.source.ranges, client) or ("internet" in rule.source.tags and is_public(client))
     to_vm = (
         contains(rule.destination.ranges, own)
         or "virtualnetwork" in rule.destination.tags
-        or bool(groups & set(rule.destination.groups))
+        or _is_member(facts, question, rule)
     )
     named = _size(rule.destination_ports.ranges) <= _MANY_PORTS or _speaks_of_rdp(rule)
     return from_client and to_vm and named and contains(rule.destination_ports.ranges, question.port)
+
+
+def _is_member(facts: Facts, question: Question, rule: Rule) -> bool:
+    """Whether the dialled IP configuration belongs to a group that a rule names as destination."""
+    own = question.entry.ip_configuration_id.lower() if question.entry is not None else ""
+    configurations = [one for nic in facts.network.nics.values() for one in nic.ip_configurations]
+    return any(one.key == own and set(one.groups) & set(rule.destination.groups) for one in configurations)
 
 
 def _speaks_of_rdp(rule: Rule) -> bool:

@@ -109,6 +109,8 @@ def _boot(call: Call, vm_id: str) -> None:
     world.guests[vm_id.lower()] = call.context.guest_certificates(call.context.runtime.settle(guest))
     caption = str(guest["os"]["caption"]).removeprefix("Microsoft ")
     world.instance_views[vm_id.lower()] = healthy.ready_instance_view(vm, caption, str(guest["os"]["version"]), now)
+    # A scenario whose VM is off says that its guest cannot be read; now it runs.
+    world.guest_readable = world.guest_readable or not world.scenario.running
     world.health = {
         "availabilityState": "Available",
         "title": "Available",

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from rdp_remediate.cli.classic_export import bundle_of_export, read_export, with_export
 from rdp_remediate.cli.exit_codes import ExitCode
 from rdp_remediate.cli.output import add_output, show
 from rdp_remediate.cli.progress import LiveProgress
@@ -18,7 +19,7 @@ from rdp_remediate.cli.runs import run_to_end
 from rdp_remediate.diagnosis import diagnose_bundle
 from rdp_remediate.errors import NotApplicableError, StoreError, UsageError
 from rdp_remediate.facts.facts import read_facts
-from rdp_remediate.models.bundle import Bundle, Mode
+from rdp_remediate.models.bundle import Bundle, Mode, Policy, Target
 from rdp_remediate.models.incident import Incident, Kind, Source
 from rdp_remediate.models.report import Report
 from rdp_remediate.models.run import Done, Phase, Run
@@ -63,6 +64,12 @@ def add_commands(commands: Any) -> None:
         "--bundle", metavar="FILE", type=Path, help="judge a saved bundle instead of Azure; nothing is contacted"
     )
     command.add_argument(
+        "--classic",
+        metavar="FILE",
+        type=Path,
+        help="endpoints of a classic VM, exported with Get-AzureEndpoint | ConvertTo-Json -Depth 5; nothing is contacted",
+    )
+    command.add_argument(
         "--save-bundle", metavar="FILE", type=Path, help="keep the evidence; later passes as FILE.2, FILE.3 …"
     )
     command.add_argument(
@@ -77,7 +84,7 @@ def add_commands(commands: Any) -> None:
 
 async def run(options: argparse.Namespace) -> ExitCode:
     """Runs the command."""
-    if options.bundle is not None:
+    if options.bundle is not None or options.classic is not None:
         return show(replay(options), options.output, explain=options.explain)
     if not options.vm:
         raise UsageError("Name a VM, or a saved bundle with --bundle FILE.")
@@ -122,14 +129,7 @@ async def _live(options: argparse.Namespace, services: Services) -> tuple[Run, R
 
 def manual_incident(options: argparse.Namespace, vm_id: str) -> Incident:
     """The incident that a person on the command line stands for."""
-    host, port = None, None
-    if options.dialled:
-        host, _, text = (
-            options.dialled.rpartition(":") if options.dialled.count(":") == 1 else (options.dialled, "", "")
-        )
-        if text and not (text.isdigit() and 1 <= int(text) <= 65535):
-            raise UsageError(f"--dialled {options.dialled}: {text} is no port.")
-        port = int(text) if text else None
+    host, port = _dialled(options)
     who = getpass.getuser()
     return Incident(
         source=Source.MANUAL,
@@ -139,11 +139,21 @@ def manual_incident(options: argparse.Namespace, vm_id: str) -> Incident:
         vm_id=vm_id,
         client_address=options.client,
         user=options.user,
-        dialled_address=host or None,
+        dialled_address=host,
         dialled_port=port,
         requested_by=who,
         summary=f"{who} asked to look at {vm_id.rsplit('/', 1)[-1]}.",
     )
+
+
+def _dialled(options: argparse.Namespace) -> tuple[str | None, int | None]:
+    """Address or name and port of --dialled."""
+    if not options.dialled:
+        return None, None
+    host, _, text = options.dialled.rpartition(":") if options.dialled.count(":") == 1 else (options.dialled, "", "")
+    if text and not (text.isdigit() and 1 <= int(text) <= 65535):
+        raise UsageError(f"--dialled {options.dialled}: {text} is no port.")
+    return host or None, int(text) if text else None
 
 
 async def _vm_id(options: argparse.Namespace, services: Services) -> str:
@@ -197,8 +207,11 @@ def read_bundle(path: Path) -> Bundle:
 
 
 def replay(options: argparse.Namespace) -> Report:
-    """Judges a saved bundle; the bundle's own policy holds unless a flag overrides it. Contacts nothing."""
-    bundle = read_bundle(options.bundle)
+    """Judges a saved bundle, or the export of a classic VM; the bundle's own policy holds unless a flag overrides it.
+
+    Contacts nothing.
+    """
+    bundle = _classic(options) if options.classic is not None else read_bundle(options.bundle)
     target = bundle.target
     if options.vm and options.vm.lower() not in (target.vm_id.lower(), target.vm_id.rsplit("/", 1)[-1].lower()):
         raise UsageError(f"The bundle is about {target.vm_id}, not about {options.vm}.")
@@ -221,6 +234,18 @@ def replay(options: argparse.Namespace) -> Report:
         }
     )
     return report_of_bundle(bundle)
+
+
+def _classic(options: argparse.Namespace) -> Bundle:
+    """The bundle of --bundle with the export of --classic, or of the export alone."""
+    export = read_export(options.classic)
+    if options.bundle is not None:
+        return with_export(read_bundle(options.bundle), export)
+    if not options.vm:
+        raise UsageError("Name the classic VM whose endpoints the file of --classic holds.")
+    host, port = _dialled(options)
+    target = Target(vm_id=options.vm, dialled_address=host, dialled_port=port)
+    return bundle_of_export(export, options.vm, target, Policy(), WallClock().now())
 
 
 def report_of_bundle(bundle: Bundle) -> Report:

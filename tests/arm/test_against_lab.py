@@ -105,9 +105,13 @@ async def test_every_operation_is_answered(lab: Lab, reads: AzureReads) -> None:
         Operation.FIND_VM: subscription,
         Operation.SUBSCRIPTION: subscription,
         Operation.PERMISSIONS: ids["vm"],
+        Operation.ADDRESS_OWNERS: subscription,
     }
     assert set(targets) == set(Operation)
-    arguments = {Operation.FIND_VM: {"name": lab.names.vm.upper()}}
+    arguments = {
+        Operation.FIND_VM: {"name": lab.names.vm.upper()},
+        Operation.ADDRESS_OWNERS: {"addresses": lab.names.private_address, "group": lab.names.resource_group},
+    }
     operations = list(targets)
     facts = await asyncio.gather(*(reads.operation(o, targets[o], **arguments.get(o, {})) for o in operations))
     answers = dict(zip(operations, facts, strict=True))

@@ -167,8 +167,11 @@ async def _address_owners(reading: Reading, arm: ArmId, arguments: Mapping[str, 
 
     Resource Graph may lag by minutes: what it names is read again before anything is concluded from it.
     """
-    wanted = [str(ipaddress.ip_address(one)) for one in arguments.get("addresses", "").split(",") if one]
     group = arguments.get("group", "")
+    try:
+        wanted = [str(ipaddress.ip_address(one)) for one in arguments.get("addresses", "").split(",") if one]
+    except ValueError as refused:
+        raise UnreadError(Reason.MALFORMED, f"{reading.asked}: {refused}.") from refused
     if not re.fullmatch(r"[\w().-]*", group):
         raise UnreadError(Reason.MALFORMED, f"{reading.asked}: {group!r} is no name of a resource group.")
     listed = ", ".join(f"'{one}'" for one in wanted) or "''"

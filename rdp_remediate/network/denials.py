@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
+from rdp_remediate.facts.arm_names import named
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import UnseenError
 from rdp_remediate.facts.network_addresses import EVERY_PORT
@@ -121,6 +123,16 @@ def judged(question: Question) -> tuple[tuple[str, Decision], ...]:
 def confidence_of(decision: Decision) -> Confidence:
     """A denial stands as likely while the admin rules before it are unread (DESIGN section 4)."""
     return Confidence.LIKELY if decision.admin_unread else Confidence.CONFIRMED
+
+
+def connection(question: Question, denial: LayerDenial) -> dict[str, Any]:
+    """What the commands of By hand name: the NSG, the client, the VM's address and the port."""
+    return {
+        "client": denial.client,
+        "port": question.port,
+        "private_address": question.entry.private_address if question.entry is not None else "",
+        **named(nsg=denial.nsg_id),
+    }
 
 
 def nsg_of(row: TraceRow) -> str:

@@ -275,3 +275,14 @@ def test_what_people_read_is_one_printable_line() -> None:
     incident = only(_read(alert({}, alertRule="a\n\x1b[31m\u202eb" + "x" * 500)))
     assert incident.summary.isprintable()
     assert len(incident.summary) < 200
+
+
+def test_the_dialled_address_is_a_claim_of_its_own_column() -> None:
+    def dimensions(*pairs: tuple[str, str]) -> dict[str, Any]:
+        listed = [{"name": name, "value": value} for name, value in pairs]
+        return {"condition": {"allOf": [{"dimensions": listed}]}}
+
+    one = only(_read(alert(dimensions(("DialledAddress", "10.0.0.99"), ("DestIP", "10.0.0.4")))))
+    assert one.dialled_address == "10.0.0.99"
+    assert only(_read(alert(dimensions(("DestIP", "10.0.0.4"))))).dialled_address is None
+    assert only(_read(alert(dimensions(("DialledAddress", "no address"))))).dialled_address is None

@@ -6,7 +6,15 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.arrival import EntryKind
 from rdp_remediate.network.decision import Layer
-from rdp_remediate.network.denials import LayerDenial, confidence_of, denials, judged, nsg_layers, other_clients_allowed
+from rdp_remediate.network.denials import (
+    LayerDenial,
+    confidence_of,
+    connection,
+    denials,
+    judged,
+    nsg_layers,
+    other_clients_allowed,
+)
 from rdp_remediate.network.misfits import misfit_of
 from rdp_remediate.network.question import ask
 
@@ -18,8 +26,15 @@ def nsg_layers_allow_client(facts: Facts) -> Outcome:
     Why: what no rule allows is dropped in silence by DenyAllInBound.
     Evidence: NSG rules of both layers, effective rules where they could be read.
     By hand:
-        * nsg-no-allow-rule: add one inbound allow rule: TCP, source the client's address or VPN range, destination the VM's private
-          address, the RDP port, a free priority below the deny; prefer just-in-time access or Bastion.
+        * nsg-no-allow-rule: declare one narrow rule beside the NSG, or the next deployment removes it: `resource rdp
+          'Microsoft.Network/networkSecurityGroups/securityRules@2024-05-01' = { parent: nsg, name: 'Allow-RDP', properties: {
+          priority: 300, direction: 'Inbound', access: 'Allow', protocol: 'Tcp', sourcePortRange: '*', sourceAddressPrefix: '<client>',
+          destinationAddressPrefix: '<private_address>', destinationPortRange: '<port>' } }`;
+          at once `az network nsg rule create -g <nsg_group>
+          --nsg-name <nsg> -n Allow-RDP --priority 300 --direction Inbound --access Allow --protocol Tcp
+          --source-address-prefixes <client> --destination-address-prefixes <private_address> --destination-port-ranges <port>`.
+          The priority must be free and below that of any deny; source is the client's address or VPN range, never `*`. Prefer
+          just-in-time access or Bastion.
     See: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-rdp-nsg-problem
     """
     question = ask(facts)
@@ -34,6 +49,7 @@ def nsg_layers_allow_client(facts: Facts) -> Outcome:
                 confidence=confidence_of(decisions[denial.client]),
                 rule=denial.rule,
                 nsg_id=denial.nsg_id,
+                **connection(question, denial),
             )
     return passed("the NSG next to the VM allows the client, or is not what decides")
 

@@ -16,7 +16,14 @@ def security_admin_rules_allow_client(facts: Facts) -> Outcome:
     Why: admin rules are asked before NSGs; no NSG rule can win against their Deny.
     Evidence: effective security admin rules of the VNet.
     By hand:
-        * avnm-security-admin-deny: ask the network governance team for an exception; the report names the rule.
+        * avnm-security-admin-deny: ask the network governance team for an exception to <rule>; no NSG rule helps. They declare an
+          `Allow` with a lower number in the same configuration: `resource exception
+          'Microsoft.Network/networkManagers/securityAdminConfigurations/ruleCollections/rules@2024-05-01' = { parent: collection,
+          name: 'Allow-RDP', kind: 'Custom', properties: { access: 'Allow', direction: 'Inbound', priority: 100, protocol: 'Tcp',
+          sources: [ { addressPrefix: '<client>', addressPrefixType: 'IPPrefix' } ], destinationPortRanges: [ '3389' ] } }`; at once
+          `az network manager security-admin-config rule-collection rule create --access Allow --direction Inbound --priority 100
+          --protocol Tcp --kind Custom -g GROUP --network-manager-name MANAGER --configuration-name CONFIG --rule-collection-name
+          COLLECTION --rule-name Allow-RDP`, then `az network manager post-commit` for the regions.
     See: https://learn.microsoft.com/azure/virtual-network-manager/concept-security-admins
     """
     for client, decision in judged(ask(facts)):
@@ -27,5 +34,6 @@ def security_admin_rules_allow_client(facts: Facts) -> Outcome:
                     f"The security admin rule {one.rule} (priority {one.priority}) denies {client}.",
                     rule=one.rule,
                     resource_id=one.resource_id,
+                    client=client,
                 )
     return passed("no security admin rule denies the client")

@@ -5,7 +5,7 @@ from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.arrival import EntryKind
-from rdp_remediate.network.denials import confidence_of, denials, judged
+from rdp_remediate.network.denials import confidence_of, connection, denials, judged
 from rdp_remediate.network.question import ask
 
 
@@ -16,7 +16,14 @@ def written_denies_spare_client(facts: Facts) -> Outcome:
     Why: the rule with the lower number wins; a deny that somebody wrote may be meant.
     Evidence: NSG rules of both layers.
     By hand:
-        * nsg-explicit-deny-wins: ask who wrote the deny; with consent add a narrow allow at a lower number. Do not delete the deny.
+        * nsg-explicit-deny-wins: ask who wrote the deny <rule>; do not delete it. With consent declare a narrow rule with a lower
+          number than its own: `resource rdp
+          'Microsoft.Network/networkSecurityGroups/securityRules@2024-05-01' = { parent: nsg, name: 'Allow-RDP', properties: {
+          priority: <above>, direction: 'Inbound', access: 'Allow', protocol: 'Tcp', sourcePortRange: '*', sourceAddressPrefix: '<client>',
+          destinationAddressPrefix: '<private_address>', destinationPortRange: '<port>' } }`;
+          at once `az network nsg rule create -g <nsg_group>
+          --nsg-name <nsg> -n Allow-RDP --priority <above> --direction Inbound --access Allow --protocol Tcp
+          --source-address-prefixes <client> --destination-address-prefixes <private_address> --destination-port-ranges <port>`.
     See: https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview
     """
     question = ask(facts)
@@ -32,6 +39,8 @@ def written_denies_spare_client(facts: Facts) -> Outcome:
                 confidence=confidence_of(decisions[denial.client]),
                 rule=denial.rule,
                 nsg_id=denial.nsg_id,
+                above=max((denial.priority or 101) - 1, 100),
+                **connection(question, denial),
             )
     return passed("no written deny decides")
 

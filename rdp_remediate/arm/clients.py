@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import azure.core
 import azure.mgmt.compute
 import azure.mgmt.network
-import azure.mgmt.resourcegraph
 from azure.core import AsyncPipelineClient
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline import PipelineRequest
@@ -24,12 +23,14 @@ from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.network.aio import NetworkManagementClient
-from azure.mgmt.resourcegraph.aio import ResourceGraphClient
 
 from rdp_remediate import __version__
 from rdp_remediate.arm.answers import Answer, ForeignUrlError, answer_of
 from rdp_remediate.arm.credentials import managed_identity, operator_credential
 from rdp_remediate.arm.retry import RetryTimes, SafeRetry
+
+if TYPE_CHECKING:
+    from azure.mgmt.resourcegraph.aio import ResourceGraphClient
 
 USER_AGENT = f"rdp-remediate/{__version__}"
 READS_PER_SUBSCRIPTION = 8
@@ -179,14 +180,18 @@ class ArmClients:
             )
         return self._network[key]
 
-    def graph(self) -> ResourceGraphClient:
+    def graph(self) -> "ResourceGraphClient":
         """The genuine azure-mgmt-resourcegraph client; one for all subscriptions."""
+        # Only scan needs it, and a worker that starts cold must not pay for its import.
+        from azure.mgmt.resourcegraph import __version__ as version
+        from azure.mgmt.resourcegraph.aio import ResourceGraphClient
+
         if self._graph is None:
             self._graph = ResourceGraphClient(
                 self._credential,
                 base_url=self.endpoint.base_url,
                 credential_scopes=list(self.endpoint.credential_scopes),
-                policies=self._policies(f"mgmt-resourcegraph/{azure.mgmt.resourcegraph.__version__}"),
+                policies=self._policies(f"mgmt-resourcegraph/{version}"),
                 **self._transport(),
             )
         return self._graph

@@ -35,7 +35,9 @@ class Operation(StrEnum):
     BASTION_HOSTS = "bastion_hosts"  # by subscription id path: {"value": […]}
     BOOT_LOG = "boot_log"  # by VM id: {"text": "…"} the tail of the serial log; no URL is kept
     ACTIVITY = "activity"  # by resource id: activity-log events of the last 7 days, {"value": […]}
-    ADDRESS_OWNERS = "address_owners"  # by subscription id path plus arguments addresses, group: {"value": [{id, type, …}]}
+    ADDRESS_OWNERS = (
+        "address_owners"  # by subscription id path plus arguments addresses, group: {"value": [{id, type, …}]}
+    )
     FIND_VM = "find_vm"  # by subscription id path plus argument name: {"value": [vm, …]}
     SUBSCRIPTION = "subscription"  # by subscription id path
     PERMISSIONS = "permissions"  # by resource id

@@ -17,8 +17,11 @@ ALLOWED_SKIPS_VARIABLE = "RDP_REMEDIATE_ALLOWED_SKIPS"
 PROFILE_VARIABLE = "RDP_REMEDIATE_TEST_PROFILE"
 
 # No deadline per example: on two busy cores a slow example says nothing about the code.
-settings.register_profile("quick", max_examples=50, deadline=None)
-settings.register_profile("ci", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples every time: a landing must not depend on luck. `make fuzz` looks for new ones.
+settings.register_profile("quick", max_examples=200, deadline=None, derandomize=True)
+settings.register_profile(
+    "ci", max_examples=2_000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile(
     "fuzz", max_examples=20_000, deadline=timedelta(seconds=10), suppress_health_check=[HealthCheck.too_slow]
 )

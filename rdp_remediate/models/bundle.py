@@ -92,7 +92,8 @@ class Bundle(Document):
     operations: dict[str, dict[str, Any]] = {}
     guest: JsonObject | None = None
     guest_slice2: JsonObject | None = Field(
-        default=None, description="a second answer with what did not fit into the first; never joined with it in one check"
+        default=None,
+        description="a second answer with what did not fit into the first; never joined with it in one check",
     )
     client_check: JsonObject | None = None
     probes: list[ProbeRecord] = []

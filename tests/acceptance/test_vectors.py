@@ -24,6 +24,7 @@ DELIBERATE = {
     ("PL01n", "remedy of vm-transitional"): "waiting for a VM that is starting comes with its own issue; it is named",
     ("PL13n", "remedy of vm-transitional"): "as above",
     ("PL13a", "remedy of agent-not-ready"): "a restart is no repair of RDP that works; by hand",
+    ("PL20a", "remedy of nic-ip-changed"): "the user's address and the DNS record are not the VM's; named, by hand",
     ("TR03", "remedy of jit-closed"): "the trap forbids touching the rule; asking Defender is an approval step",
     ("TR30", "remedy of vm-deallocated"): "a VM that a person stopped is started with approval only; never by itself",
     ("TR32", "hop edge"): "the caller's address, which the trap leaves free, comes first in path order",

@@ -236,6 +236,8 @@ def _effective_side(p: Json, side: str, problems: Problems, tags: dict[str, Rang
             problems.add(f"expanded {side} address holds what is no prefix")
         elif len({tag_key(value) for value in named}) == 1:
             tags.setdefault(tag_key(named[0]), merge(found))
+    elif expansion:
+        problems.add(f"{side} addresses are expanded although no tag is named")
     spec = parse_addresses(values, (), side, problems)
     complete = len(found) == len(expansion)
     every_ipv4 = any(value == "0.0.0.0/0" for value in values)

@@ -139,9 +139,15 @@ def _nsgs(
 
 
 def reconcile(plain: Filtered, effective: Filtered | None) -> Filtered:
-    """One answer of two views: the effective rules where they are firm; never ALLOW where either denies."""
-    if effective is None or effective.verdict is Verdict.INDETERMINATE:
+    """One answer of two views: the effective rules where they are firm; ALLOW only where both allow or one was not read."""
+    if effective is None:
         return plain
+    if effective.verdict is Verdict.INDETERMINATE:
+        if plain.verdict is not Verdict.ALLOW:
+            return plain
+        both = tuple(dict.fromkeys((*plain.deciders, *effective.deciders)))
+        said = "the NSG resources say ALLOW, the effective rules leave it open"
+        return Filtered(Verdict.INDETERMINATE, both, (*effective.problems, said), plain.assumptions)
     if plain.verdict in (effective.verdict, Verdict.INDETERMINATE):
         return effective
     said = f"the NSG resources say {plain.verdict.value}, the effective rules say {effective.verdict.value}"

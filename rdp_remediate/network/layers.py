@@ -1,7 +1,7 @@
 """The filters in front of one NIC, compiled: security admin rules, the subnet's NSG, the NIC's NSG."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from rdp_remediate.facts.network_model import EffectiveNsg, NetworkFacts, Nic, Rule
@@ -65,6 +65,20 @@ class Guarded:
     memo: dict[tuple[object, ...], Filtered] = field(default_factory=dict)
 
 
+def _with_written_groups(rule: Rule, written: Rule | None) -> Rule:
+    """An effective rule; a side that shows no address is the application security groups that the NSG's own rule names.
+
+    Whether Azure prints the members of a group or nothing there is not settled (azure-facts section 2).
+    """
+    if written is None:
+        return rule
+    if rule.source.empty and written.source.groups:
+        rule = replace(rule, source=written.source)
+    if rule.destination.empty and written.destination.groups:
+        rule = replace(rule, destination=written.destination)
+    return rule
+
+
 class Compiler:
     """Compiles each NSG once per meaning of VirtualNetwork: NICs of one VNet share the tables."""
 
@@ -118,8 +132,11 @@ class Compiler:
     def _listed(self, layer: Layer, found: list[EffectiveNsg], scope: Scope) -> NsgLayer:
         if not found:
             return NsgLayer(layer, False)
-        table = RuleTable(scope.compile(rule) for rule in found[0].rules)
-        return NsgLayer(layer, True, table, found[0].nsg_id.lower())
+        key = found[0].nsg_id.lower()
+        nsg = self.facts.nsgs.get(key)
+        written = {one.arm_id.lower(): one for one in nsg.rules} if nsg else {}
+        rules = (_with_written_groups(rule, written.get(rule.arm_id.lower())) for rule in found[0].rules)
+        return NsgLayer(layer, True, RuleTable(scope.compile(rule) for rule in rules), key)
 
     def admin(self, nic: Nic, scope: Scope) -> tuple[tuple[tuple[RuleTable, ...], ...], bool]:
         """The admin tables, and whether the admin rules could not be read."""

@@ -80,6 +80,28 @@ def test_disagreement_is_said_and_never_allowed(
     assert any("the effective rules say" in gap for gap in decision.data_gaps)
 
 
+def test_contradictory_effective_rule_never_allows() -> None:
+    """The NSG resource allows; the effective rule's prefix and its expansion exclude each other."""
+    shown = rule("Open", 100, source="198.51.100.0/24", expandedSourceAddressPrefix=["203.0.113.0/24"])
+    decision = ask(bundle(nic_rules=[rule("Open", 100)], operations=effective(shown)))
+    assert decision.verdict is Verdict.INDETERMINATE
+    assert any("leave it open" in gap for gap in decision.data_gaps)
+    assert any("no tag is named" in gap for gap in decision.data_gaps)
+    assert {one.rule for one in decision.candidates} == {"Open", "DenyAllInBound"}
+
+
+@pytest.mark.parametrize("printed", [{"destinationAddressPrefix": f"{PRIVATE}/32"}, {}], ids=["members", "nothing"])
+def test_rule_for_a_group_allows_however_the_effective_rules_print_it(printed: Json) -> None:
+    group = {"id": f"{NET}/applicationSecurityGroups/asg-rdp"}
+    member = {"applicationSecurityGroups": [group]}
+    written = rule("Grouped", 100, destination=None, destinationApplicationSecurityGroups=[group])
+    shown = effective(rule("Grouped", 100, destination=None, **printed))
+    assert ask(bundle(nic_rules=[written], operations=shown, ip_fields=member)).verdict is Verdict.ALLOW
+    # Whoever is no member is not let in; printed addresses that say otherwise than the resources stay open.
+    outside = ask(bundle(nic_rules=[written], operations=shown)).verdict
+    assert outside is (Verdict.INDETERMINATE if printed else Verdict.DENY)
+
+
 def test_empty_effective_answer_means_no_nsg() -> None:
     nothing: Json = {"effective_security_rules": {NIC.lower(): {"value": []}}}
     decision = ask(bundle(operations=nothing))

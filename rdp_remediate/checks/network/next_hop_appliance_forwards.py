@@ -1,10 +1,11 @@
 """Does the appliance on the way forward packets?"""
 
 from rdp_remediate.checks.check import check
-from rdp_remediate.checks.outcome import Outcome, failed, passed
+from rdp_remediate.checks.outcome import Outcome, failed, passed, unknown
 from rdp_remediate.facts.arm_names import name_of, named
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.network_addresses import address_number, address_text
+from rdp_remediate.facts.network_model import Nic
 from rdp_remediate.facts.network_words import NextHop
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.denials import judged
@@ -30,6 +31,7 @@ def next_hop_appliance_forwards(facts: Facts) -> Outcome:
     """
     question = ask(facts)
     door = judge_of(facts.network, question.entry) if question.entry is not None else None
+    unseen: list[str] = []
     for client, _ in judged(question):
         number = address_number(client)
         if number is None or not isinstance(door, Judge):
@@ -39,17 +41,28 @@ def next_hop_appliance_forwards(facts: Facts) -> Outcome:
             if route.next_hop is not NextHop.VIRTUAL_APPLIANCE:
                 continue
             for hop in route.next_hop_addresses:
-                if outcome := _judge(facts, client, hop, route.spelling):
+                if _is_firewall(facts, hop):
+                    continue  # an Azure Firewall forwards by itself
+                nic = owner_of(facts, hop)
+                if nic is None:
+                    unseen.append(address_text(hop))
+                elif outcome := _judge(facts, nic, client, hop, route.spelling):
                     return outcome
+    if unseen:
+        hops = ", ".join(dict.fromkeys(unseen))
+        return unknown(
+            f"The appliance {hops} on the way back to the client is no NIC that this subscription shows; whether it forwards is "
+            "not to be seen.",
+            because="appliance",
+        )
     return passed("no appliance on the way that Azure shows as not forwarding")
 
 
-def _judge(facts: Facts, client: str, hop: int, prefix: str) -> Outcome | None:
-    if any(hop in firewall.private_addresses for firewall in facts.network.firewalls.values()):
-        return None  # an Azure Firewall forwards by itself
-    nic = owner_of(facts, hop)
-    if nic is None:
-        return None
+def _is_firewall(facts: Facts, hop: int) -> bool:
+    return any(hop in firewall.private_addresses for firewall in facts.network.firewalls.values())
+
+
+def _judge(facts: Facts, nic: Nic, client: str, hop: int, prefix: str) -> Outcome | None:
     evidence = {"next_hop": address_text(hop), "route": prefix, **named(appliance_nic=nic.arm_id)}
     if not nic.ip_forwarding:
         return failed(

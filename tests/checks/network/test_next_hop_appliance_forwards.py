@@ -28,8 +28,10 @@ def test_an_appliance_that_runs_and_forwards_is_healthy() -> None:
     assert finding(CHECK, *THROUGH, s.machine("nva1", HOP, "running", forwards=True)).status is FindingStatus.PASS
 
 
-def test_an_appliance_that_is_no_vm_of_the_subscription_is_not_accused() -> None:
-    assert finding(CHECK, *THROUGH, s.nobody_holds).status is FindingStatus.PASS
+def test_an_appliance_that_the_subscription_does_not_show_is_neither_accused_nor_trusted() -> None:
+    one = finding(CHECK, *THROUGH, s.nobody_holds)
+    assert (one.status, one.fault) == (FindingStatus.UNKNOWN, None)
+    assert HOP in (one.reason or "")
 
 
 def test_an_asymmetric_default_route_is_another_fault() -> None:

@@ -19,6 +19,9 @@ STORAGE = "AzureWebJobsStorage"
 MOST_WAIT_S = 200
 """Azure cuts an HTTP answer off at 230 s."""
 
+Runs = func.Out[typing.List[str]]  # noqa: UP006 - the indexer knows typing.List only
+"""Messages for the queue `runs`."""
+
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 here = App()
 log = logging.getLogger("rdp_remediate")
@@ -28,14 +31,14 @@ def _json(body: object, status: int) -> func.HttpResponse:
     return func.HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")
 
 
-def _texts(messages: typing.Sequence[RunMessage]) -> typing.List[str]:  # noqa: UP006 - the indexer knows typing.List only
+def _texts(messages: typing.Sequence[RunMessage]) -> list[str]:
     return [message.model_dump_json() for message in messages]
 
 
 async def _take(
     req: func.HttpRequest,
     door: worker.Door,
-    runs: func.Out[typing.List[str]],  # noqa: UP006
+    runs: Runs,
 ) -> func.HttpResponse:
     """Takes one HTTP payload in; with ?wait=SECONDS works on it at once, within limits."""
     try:
@@ -83,7 +86,7 @@ async def _take(
 @app.function_name("alerts")
 @app.route(route="alerts", methods=["POST"])
 @app.queue_output(arg_name="runs", queue_name="runs", connection=STORAGE)
-async def alerts(req: func.HttpRequest, runs: func.Out[typing.List[str]]) -> func.HttpResponse:  # noqa: UP006
+async def alerts(req: func.HttpRequest, runs: Runs) -> func.HttpResponse:
     """An Azure Monitor action group posts an alert."""
     return await _take(req, "alert", runs)
 
@@ -91,7 +94,7 @@ async def alerts(req: func.HttpRequest, runs: func.Out[typing.List[str]]) -> fun
 @app.function_name("diagnose")
 @app.route(route="diagnose", methods=["POST"])
 @app.queue_output(arg_name="runs", queue_name="runs", connection=STORAGE)
-async def diagnose(req: func.HttpRequest, runs: func.Out[typing.List[str]]) -> func.HttpResponse:  # noqa: UP006
+async def diagnose(req: func.HttpRequest, runs: Runs) -> func.HttpResponse:
     """A person or a script asks for a diagnosis."""
     return await _take(req, "manual", runs)
 
@@ -99,7 +102,7 @@ async def diagnose(req: func.HttpRequest, runs: func.Out[typing.List[str]]) -> f
 @app.function_name("event_grid")
 @app.event_grid_trigger(arg_name="event")
 @app.queue_output(arg_name="runs", queue_name="runs", connection=STORAGE)
-async def event_grid(event: str, runs: func.Out[typing.List[str]]) -> None:  # noqa: UP006
+async def event_grid(event: str, runs: Runs) -> None:
     """Event Grid delivers an event directly."""
     await _event(event, runs)
 
@@ -107,12 +110,12 @@ async def event_grid(event: str, runs: func.Out[typing.List[str]]) -> None:  # n
 @app.function_name("events")
 @app.queue_trigger(arg_name="msg", queue_name="events", connection=STORAGE)
 @app.queue_output(arg_name="runs", queue_name="runs", connection=STORAGE)
-async def events(msg: func.QueueMessage, runs: func.Out[typing.List[str]]) -> None:  # noqa: UP006
+async def events(msg: func.QueueMessage, runs: Runs) -> None:
     """An Event Grid subscription has put an event into the storage queue."""
     await _event(msg.get_body(), runs)
 
 
-async def _event(body: bytes | str, runs: func.Out[typing.List[str]]) -> None:  # noqa: UP006
+async def _event(body: bytes | str, runs: Runs) -> None:
     received = await worker.receive("event_grid", body, here.settings, await here.ledger(), here.clock)
     for one in received.ignored:
         log.info("ignored (%s): %s", one.reason.value, one.detail)
@@ -122,7 +125,7 @@ async def _event(body: bytes | str, runs: func.Out[typing.List[str]]) -> None:  
 @app.function_name("run")
 @app.queue_trigger(arg_name="msg", queue_name="runs", connection=STORAGE)
 @app.queue_output(arg_name="runs", queue_name="runs", connection=STORAGE)
-async def run(msg: func.QueueMessage, runs: func.Out[typing.List[str]]) -> None:  # noqa: UP006
+async def run(msg: func.QueueMessage, runs: Runs) -> None:
     """Works on one run for one message."""
     message = RunMessage.model_validate_json(msg.get_body())
     runs.set(_texts(await worker.advance_one(message, here.services)))
@@ -131,7 +134,7 @@ async def run(msg: func.QueueMessage, runs: func.Out[typing.List[str]]) -> None:
 @app.function_name("due")
 @app.timer_trigger(arg_name="timer", schedule="0 * * * * *")
 @app.queue_output(arg_name="runs", queue_name="runs", connection=STORAGE)
-async def due(timer: func.TimerRequest, runs: func.Out[typing.List[str]]) -> None:  # noqa: UP006
+async def due(timer: func.TimerRequest, runs: Runs) -> None:
     """Every minute: runs that are due and that nobody works on are sent again."""
     del timer
     runs.set(_texts(await worker.sweep(await here.ledger(), here.clock)))
@@ -157,7 +160,7 @@ async def status(req: func.HttpRequest) -> func.HttpResponse:
 @app.function_name("approve")
 @app.route(route="runs/{run_id}/steps/{step_id}/approve", methods=["POST"])
 @app.queue_output(arg_name="runs", queue_name="runs", connection=STORAGE)
-async def approve(req: func.HttpRequest, runs: func.Out[typing.List[str]]) -> func.HttpResponse:  # noqa: UP006
+async def approve(req: func.HttpRequest, runs: Runs) -> func.HttpResponse:
     """A person approves a waiting step."""
     person = req.headers.get("x-ms-client-principal-name") or "the holder of the function key"
     run_id, step_id = req.route_params["run_id"], req.route_params["step_id"]

@@ -4,43 +4,16 @@ import pytest
 
 from rdp_remediate.diagnosis import diagnose
 from rdp_remediate.facts.facts import read_facts
-from rdp_remediate.models.plan import Plan, Risk, Step
-from rdp_remediate.planning import History, plan
+from rdp_remediate.models.plan import Risk
+from rdp_remediate.planning import plan
 from tests import factories as f
 from tests.factories import Change, healthy_bundle, hide
 from tests.fault_cases import BY_FAULT
-
-PERSON = "operator@example.com"
-PERSON_SID = "S-1-5-21-1111111111-2222222222-3333333333-1001"
-SYSTEM_SID = "S-1-5-18"
-STOPPED = (f.silent, f.listens(), f.service("Stopped", "Manual"))
-NO_RULE = (f.silent, f.security_rules(f.NIC_NSG))
-RULE_WRITE = "Microsoft.Network/networkSecurityGroups/securityRules/write"
-DEALLOCATE = "Microsoft.Compute/virtualMachines/deallocate/action"
-
-NONE = History()
-
-
-def _plan(*changes: Change, history: History = NONE) -> Plan:
-    facts = read_facts(healthy_bundle(*changes))
-    return plan(facts, diagnose(facts).findings, history)
-
-
-def _only(made: Plan) -> Step:
-    assert len(made.steps) == 1, made
-    return made.steps[0]
-
-
-def _asks(*changes: Change, history: History = NONE) -> str | None:
-    return _only(_plan(*changes, history=history)).approval
-
-
-def _codes(made: Plan) -> list[str]:
-    return [refusal.code for refusal in made.refusals]
+from tests.planned import NO_RULE, PERSON, only_step, planned, refusal_codes, why_it_waits
 
 
 def test_a_rule_admits_the_client_alone_and_ends() -> None:
-    step = _only(_plan(*NO_RULE))
+    step = only_step(planned(*NO_RULE))
     body = step.desired["properties"]
     assert body["sourceAddressPrefix"] == "203.0.113.7/32"
     assert body["destinationAddressPrefix"].removesuffix("/32") == f.PRIVATE_ADDRESS
@@ -52,7 +25,7 @@ def test_a_rule_admits_the_client_alone_and_ends() -> None:
 
 
 def test_an_unknown_client_means_the_configured_sources() -> None:
-    body = _only(_plan(*NO_RULE, f.target(client_address=None))).desired["properties"]
+    body = only_step(planned(*NO_RULE, f.target(client_address=None))).desired["properties"]
     assert body.get("sourceAddressPrefix") or body["sourceAddressPrefixes"] == [f.SOURCES]
     assert f.SOURCES in (body.get("sourceAddressPrefix"), *body.get("sourceAddressPrefixes", []))
 
@@ -68,13 +41,13 @@ def test_an_unknown_client_means_the_configured_sources() -> None:
     ],
 )
 def test_no_rule_without_a_narrow_configured_source(changes: tuple[Change, ...], code: str) -> None:
-    made = _plan(*NO_RULE, *changes)
+    made = planned(*NO_RULE, *changes)
     assert made.steps == []
-    assert set(_codes(made)) == {code}
+    assert set(refusal_codes(made)) == {code}
 
 
 def test_a_claimed_client_outside_the_sources_is_never_let_in() -> None:
-    made = _plan(*NO_RULE, f.target(client_address="198.51.100.4"))
+    made = planned(*NO_RULE, f.target(client_address="198.51.100.4"))
     assert "only claimed" in made.refusals[0].why
 
 
@@ -83,12 +56,12 @@ def test_a_read_only_lock_refuses_and_a_delete_lock_does_not() -> None:
         row = {"id": f"{f.GROUP}/providers/Microsoft.Authorization/locks/keep", "properties": {"level": level}}
         return f.operation("locks", f.VM, {"value": [row]})
 
-    assert _codes(_plan(*NO_RULE, lock("ReadOnly"))) == ["locked"]
-    assert _only(_plan(*NO_RULE, lock("CanNotDelete"))).approval is None
+    assert refusal_codes(planned(*NO_RULE, lock("ReadOnly"))) == ["locked"]
+    assert only_step(planned(*NO_RULE, lock("CanNotDelete"))).approval is None
 
 
 def test_a_guarded_port_is_asked_of_jit_and_never_opened_by_a_rule() -> None:
-    step = _only(_plan(*NO_RULE, f.jit_policy(), f.policy(auto_risks=["exposing", "sensitive"])))
+    step = only_step(planned(*NO_RULE, f.jit_policy(), f.policy(auto_risks=["exposing", "sensitive"])))
     assert step.kind == "jit_request"
     assert step.approval
 
@@ -97,7 +70,7 @@ def test_a_jit_request_names_address_time_and_person() -> None:
     jit = BY_FAULT["jit-closed"].changes
     data = healthy_bundle(*jit, f.jit_policy(duration="PT1H30M")).model_copy(update={"requested_by": PERSON})
     facts = read_facts(data)
-    step = _only(plan(facts, diagnose(facts).findings))
+    step = only_step(plan(facts, diagnose(facts).findings))
     machine = step.desired["virtualMachines"][0]
     assert machine["id"] == f.VM
     assert machine["ports"] == [
@@ -118,17 +91,17 @@ def test_a_jit_request_names_address_time_and_person() -> None:
     ],
 )
 def test_no_jit_request_without_a_known_client_inside_the_sources(changes: tuple[Change, ...], code: str) -> None:
-    made = _plan(*BY_FAULT["jit-closed"].changes, *changes)
+    made = planned(*BY_FAULT["jit-closed"].changes, *changes)
     assert made.steps == []
-    assert _codes(made) == [code]
+    assert refusal_codes(made) == [code]
 
 
 def test_unread_jit_policies_make_a_rule_wait() -> None:
-    assert "just-in-time" in (_asks(*NO_RULE, hide("jit_policies", f.SUBSCRIPTION)) or "")
+    assert "just-in-time" in (why_it_waits(*NO_RULE, hide("jit_policies", f.SUBSCRIPTION)) or "")
 
 
 def test_a_rule_above_a_written_deny_is_sensitive() -> None:
-    step = _only(_plan(*BY_FAULT["nsg-explicit-deny-wins"].changes))
+    step = only_step(planned(*BY_FAULT["nsg-explicit-deny-wins"].changes))
     assert step.risk is Risk.SENSITIVE
     assert "above a deny" in (step.approval or "")
     assert step.desired["properties"]["priority"] < 200
@@ -136,17 +109,17 @@ def test_a_rule_above_a_written_deny_is_sensitive() -> None:
 
 def test_a_deny_at_the_top_leaves_no_room() -> None:
     top = f.security_rules(f.NIC_NSG, f.rule("Deny-All", 100, access="Deny", source="*"))
-    assert _codes(_plan(f.silent, top)) == ["NO_SLOT"]
+    assert refusal_codes(planned(f.silent, top)) == ["NO_SLOT"]
 
 
 def test_unreadable_before_values_make_no_step() -> None:
     port = BY_FAULT["rdp-port-unmatched"].changes
-    made = _plan(*port, hide("guest.services.TermService"))
+    made = planned(*port, hide("guest.services.TermService"))
     assert made.steps == []
-    assert _codes(made) == ["unseen"]
+    assert refusal_codes(made) == ["unseen"]
 
 
 def test_a_possible_fault_plans_nothing() -> None:
     disabled = f.firewall_rule("RemoteDesktop-UserMode-In-TCP", enabled=False, remote_addresses=["198.51.100.9"])
-    made = _plan(f.silent, disabled)
+    made = planned(f.silent, disabled)
     assert made.steps == []

@@ -20,6 +20,7 @@ from tests.network.arm_network import (
     SUBNET_NSG,
     VM,
     VNET,
+    Json,
     bundle,
     facts,
     resource,
@@ -190,7 +191,8 @@ def test_nsg_of_another_service_is_left_alone(name: str) -> None:
     assert refused(nic_rules=[rule(name, 300, port="443")]) == "REFUSE_FOREIGN_NSG"
 
 
-def test_wrong_port_behind_the_door_is_refused() -> None:
+def _behind_a_load_balancer(frontend_port: int, **nat_fields: bool) -> list[Json]:
+    """A load balancer on 52.1.1.9 whose inbound NAT rule leads to port 3389 of the NIC."""
     lb = f"{NET}/loadBalancers/lb"
     frontend = f"{lb}/frontendIPConfigurations/fe"
     nat = {
@@ -199,27 +201,27 @@ def test_wrong_port_behind_the_door_is_refused() -> None:
         "properties": {
             "frontendIPConfiguration": {"id": frontend},
             "protocol": "Tcp",
-            "frontendPort": 50001,
+            "frontendPort": frontend_port,
             "backendPort": 3389,
             "backendIPConfiguration": {"id": f"{NIC}/ipConfigurations/ipconfig1"},
+            **nat_fields,
         },
     }
-    pip = resource(
-        f"{NET}/publicIPAddresses/pip-lb", "publicIPAddresses", {"ipAddress": "52.1.1.9"}, sku={"name": "Standard"}
-    )
-    balancer = resource(
-        lb,
-        "loadBalancers",
-        {
-            "frontendIPConfigurations": [{"id": frontend, "properties": {"publicIPAddress": {"id": pip["id"]}}}],
-            "inboundNatRules": [nat],
-        },
-        sku={"name": "Standard"},
-    )
+    standard = {"name": "Standard"}
+    pip = resource(f"{NET}/publicIPAddresses/pip-lb", "publicIPAddresses", {"ipAddress": "52.1.1.9"}, sku=standard)
+    shown = {"id": frontend, "properties": {"publicIPAddress": {"id": pip["id"]}}}
+    return [
+        pip,
+        resource(lb, "loadBalancers", {"frontendIPConfigurations": [shown], "inboundNatRules": [nat]}, sku=standard),
+    ]
+
+
+def test_wrong_port_behind_the_door_is_refused() -> None:
+    extra = _behind_a_load_balancer(50001)
     wrong = RuleRequest((CLIENT,), dialled_address="52.1.1.9", dialled_port=50001, guest_port=3390)
-    assert refused(wrong, nic_rules=[], extra=[pip, balancer]) == "REFUSE_NO_PATH"
+    assert refused(wrong, nic_rules=[], extra=extra) == "REFUSE_NO_PATH"
     right = RuleRequest((CLIENT,), dialled_address="52.1.1.9", dialled_port=50001)
-    plan = planned(right, nic_rules=[], extra=[pip, balancer])
+    plan = planned(right, nic_rules=[], extra=extra)
     assert [(one.destination, one.port) for one in plan.rules] == [(PRIVATE, 3389)]
 
 
@@ -330,33 +332,8 @@ def test_unread_admin_rules_are_said_and_the_verdict_stays_open() -> None:
 
 
 def test_floating_ip_rule_names_the_frontend() -> None:
-    lb = f"{NET}/loadBalancers/lb"
-    frontend = f"{lb}/frontendIPConfigurations/fe"
-    nat = {
-        "name": "rdp",
-        "id": f"{lb}/inboundNatRules/rdp",
-        "properties": {
-            "frontendIPConfiguration": {"id": frontend},
-            "protocol": "Tcp",
-            "frontendPort": 3389,
-            "backendPort": 3389,
-            "enableFloatingIP": True,
-            "backendIPConfiguration": {"id": f"{NIC}/ipConfigurations/ipconfig1"},
-        },
-    }
-    pip = resource(
-        f"{NET}/publicIPAddresses/pip-lb", "publicIPAddresses", {"ipAddress": "52.1.1.9"}, sku={"name": "Standard"}
-    )
-    balancer = resource(
-        lb,
-        "loadBalancers",
-        {
-            "frontendIPConfigurations": [{"id": frontend, "properties": {"publicIPAddress": {"id": pip["id"]}}}],
-            "inboundNatRules": [nat],
-        },
-        sku={"name": "Standard"},
-    )
-    plan = planned(RuleRequest((CLIENT,), dialled_address="52.1.1.9"), nic_rules=[], extra=[pip, balancer])
+    extra = _behind_a_load_balancer(3389, enableFloatingIP=True)
+    plan = planned(RuleRequest((CLIENT,), dialled_address="52.1.1.9"), nic_rules=[], extra=extra)
     assert [one.destination for one in plan.rules] == ["52.1.1.9"]
 
 

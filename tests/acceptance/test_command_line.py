@@ -211,6 +211,7 @@ async def history_of(run_id: str) -> dict[str, Any]:
     return next(row for row in rows if row["run_id"] == run_id)
 
 
+@pytest.mark.slow
 async def test_later_passes_are_saved_beside_the_first(tmp_path: Path) -> None:
     async with exported("rdp-disabled-local", tmp_path) as lab:
         answer = await diagnosed(lab, "--mode", "auto", "--save-bundle", str(tmp_path / "b.json"))
@@ -235,6 +236,7 @@ async def test_history_of_nothing_and_of_no_such_run(tmp_path: Path) -> None:
         assert "no-such-run" in refused.err
 
 
+@pytest.mark.slow
 async def test_a_vm_that_a_person_stopped_starts_after_a_persons_yes(tmp_path: Path) -> None:
     async with exported("vm-deallocated-by-person", tmp_path) as lab:
         waiting = await diagnosed(lab, "--mode", "auto")
@@ -252,6 +254,7 @@ async def test_a_vm_that_a_person_stopped_starts_after_a_persons_yes(tmp_path: P
     assert [action["approved_by"] is not None for action in approved.document["actions"]] == [True]
 
 
+@pytest.mark.slow
 async def test_just_in_time_access_is_asked_for_after_a_persons_yes(tmp_path: Path) -> None:
     async with exported("jit-closed", tmp_path) as lab:
         waiting = await diagnosed(lab, "--mode", "auto")
@@ -264,6 +267,7 @@ async def test_just_in_time_access_is_asked_for_after_a_persons_yes(tmp_path: Pa
     assert (approved.code, approved.document["verdict"]["status"]) == (0, "reachable")
 
 
+@pytest.mark.slow
 async def test_mode_approve_waits_at_every_change(tmp_path: Path) -> None:
     async with exported("fw-rdp-rule-disabled+nsg-no-allow-rule", tmp_path) as lab:
         first = await diagnosed(lab, "--mode", "approve")
@@ -290,6 +294,7 @@ async def test_undo_takes_back_what_a_run_changed(tmp_path: Path) -> None:
     assert broken.document["verdict"]["causes"] == ["nsg-no-allow-rule", "rdp-disabled-local"]
 
 
+@pytest.mark.slow
 async def test_undo_leaves_alone_what_somebody_changed_since(tmp_path: Path) -> None:
     async with exported("nsg-no-allow-rule", tmp_path) as lab:
         repaired = await diagnosed(lab, "--mode", "auto")

@@ -47,6 +47,7 @@ def scripts(one: Played) -> list[str]:
     return ["repair" if "rdp-remediate repair" in r.body else "collect" for r in sent]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "settings"),
     [
@@ -134,6 +135,7 @@ async def test_a_rule_whose_answer_was_lost_is_read_back_and_not_written_twice(t
     assert one.diagnoses[-1].verdict.status == "reachable"
 
 
+@pytest.mark.slow
 async def test_a_summary_that_teams_refuses_is_named_in_the_report(tmp_path: Path) -> None:
     def prepare(lab: Lab) -> None:
         lab.delivery_failures.add("teams", status=400, times=None, body="no")

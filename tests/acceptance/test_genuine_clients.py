@@ -70,6 +70,7 @@ async def test_a_rule_put_shows_in_get_effective_rules_and_at_the_endpoint(tmp_p
     assert who[0].strip().lower() == "nt authority\\system"
 
 
+@pytest.mark.slow
 async def test_repairs_of_microsofts_pages_typed_by_hand_work(tmp_path: Path) -> None:
     name = "fw-rdp-rule-disabled+rdp-disabled-local+termservice-disabled"
     async with exported(name, needs("winps"), tmp_path) as lab:

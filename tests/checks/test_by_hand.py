@@ -36,6 +36,7 @@ def test_a_person_is_told_what_to_run(fault: str) -> None:
     assert any(word in HANDS[fault] for word in WORDS)
 
 
+@pytest.mark.slow
 def test_the_bicep_compiles(bicep: Bicep, tmp_path: Path) -> None:
     for fault, text in HANDS.items():
         for number, snippet in enumerate(_RESOURCE.findall(text)):

@@ -32,6 +32,7 @@ async def differences(
     return told, modelled.state, executed.state
 
 
+@pytest.mark.slow
 async def test_collect_answers_alike_for_every_case() -> None:
     async with winps_guest() as winps:
         for name in CASES:
@@ -49,6 +50,7 @@ async def test_collect_answers_alike_on_every_base() -> None:
             assert told == {}, base
 
 
+@pytest.mark.slow
 async def test_collect_answers_alike_for_every_built_in_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "utc_now", lambda: datetime(2026, 1, 15, 10, 0, tzinfo=UTC))
     modelled = ModelledGuest()
@@ -167,6 +169,7 @@ REPAIRS: dict[str, tuple[list[Op], list[dict[str, Any]]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_repair_answers_alike_and_leaves_the_same_guest() -> None:
     async with winps_guest() as winps:
         for name, (operations, steps) in REPAIRS.items():

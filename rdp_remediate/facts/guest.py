@@ -23,6 +23,7 @@ _services: TypeAdapter[dict[str, sections.Service | None]] = TypeAdapter(dict[st
 _sessions: TypeAdapter[list[sections.Session]] = TypeAdapter(list[sections.Session])
 _addresses: TypeAdapter[list[sections.Address]] = TypeAdapter(list[sections.Address])
 _changes: TypeAdapter[list[sections.GuestChange]] = TypeAdapter(list[sections.GuestChange])
+_events: TypeAdapter[list[sections.LoggedEvent]] = TypeAdapter(list[sections.LoggedEvent])
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class GuestFacts:
     addresses: Fact[list[sections.Address]]
     self_probe: Fact[sections.SelfProbe]
     changes: Fact[list[sections.GuestChange]]
+    events: Fact[list[sections.LoggedEvent]]
     items: Mapping[str, Unavailable]
 
     def registry_value(self, path: str) -> Fact[sections.RegistryValue]:
@@ -87,6 +89,17 @@ class GuestFacts:
             return self.sessions
         return Observed([s for s in self.sessions.value if s.user], self.sessions.source, self.sessions.at)
 
+    def logged(self, provider: str, *ids: int) -> Fact[list[sections.LoggedEvent]]:
+        """The events of one provider with one of these ids, oldest first; a query that failed is unavailable, not empty."""
+        if isinstance(self.events, Unavailable):
+            return self.events
+        if f"events.{provider}" in self.items:
+            return self.items[f"events.{provider}"]
+        found = [one for one in self.events.value if one.provider.lower() == provider.lower() and one.id in ids]
+        if not found and "events.older" in self.items:
+            return self.items["events.older"]
+        return Observed(found, f"guest events {provider}", self.events.at)
+
 
 def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> GuestFacts:
     """Takes a decoded guest answer apart.
@@ -127,6 +140,7 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         addresses=section("addresses", _addresses.validate_python),
         self_probe=section("self_probe", sections.SelfProbe.model_validate),
         changes=section("changes", _changes.validate_python),
+        events=section("events", _events.validate_python),
         items=items,
     )
 

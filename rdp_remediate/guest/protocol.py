@@ -2,8 +2,9 @@ r"""The wire form between this program and its two scripts: one parameter in, on
 
 A request is base64url of ASCII JSON, schema rdp-remediate/guest-request/1. An answer is one line,
 `#rdpr1 <z|p> <slice> <crc32> <length> <payload>#end`, because Run Command keeps only the last 4,096 bytes of stdout:
-z is base64 of raw deflate (RFC 1951) of the JSON, p the JSON itself (Constrained Language Mode). Whatever is not
-exactly that is `Unavailable`, never guessed.
+z is base64 of raw deflate (RFC 1951) of JSON, p the JSON itself (Constrained Language Mode). In it a service is the row
+state, start type, account, pid, exit code, dependencies, and registry is short key to values by name in p, in the order
+of registry_values.ps1 in z. Whatever is not exactly that is `Unavailable`, never guessed.
 
 How the collector derives each section (a model of the guest has to derive the same):
 
@@ -22,10 +23,11 @@ How the collector derives each section (a model of the guest has to derive the s
 - sessions: qwinsta. sign_ins: Security 4625 of 900 s, at most 1,000 counted; sources are distinct addresses but "-".
 - addresses: all but loopback and fe80::. certificate: the one that RT\SSLCertificateSHA1Hash names if it is in the
   Remote Desktop or My store, else the Remote Desktop store's latest. self_probe: to the request's self_address, else
-  to the first IPv4 address in text order. changes: seven days, see `GuestChange`.
+  to the first IPv4 address in text order. changes: seven days, see `GuestChange`. events: seven days, see
+  `LoggedEvent`; which ones, $eventQueries in events.ps1.
 
-In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share), and self_probe and changes
-are not supported; slice 2 holds os and the other registry values and services only. Lists are sorted here, because
+In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share), and self_probe, changes
+and events are not supported; slice 2 holds os and the other registry values and services only. Lists are sorted here, because
 sorting in Windows depends on the culture.
 """
 
@@ -38,6 +40,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rdp_remediate.errors import InternalError
+from rdp_remediate.guest.scripts import registry_values
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Reason, Unavailable
 from rdp_remediate.models.guest import GuestAnswer
@@ -51,6 +54,7 @@ _MARK = "#rdpr1 "
 _END = "#end"
 _HEAD = re.compile(r"#rdpr1 ([zp]) ([12]) ([0-9a-f]{8}) ([0-9]{1,4}) ")
 _MAX_JSON_BYTES = 65_536
+_SERVICE = ("state", "start_type", "account", "pid", "exit_code", "depends_on")
 _SOURCE = "guest"
 
 
@@ -99,6 +103,8 @@ def decode_answer(stdout: str, slice_: int = 1) -> JsonObject | Unavailable:
         return _malformed(f"The guest's answer is not JSON: {error}.")
     if not isinstance(document, dict) or document.get("schema") != "rdp-remediate/guest/1":
         return _malformed("The guest's answer is of a schema that is not known here.")
+    if not _unpack(document):
+        return _malformed("The guest's answer holds a row of another length than is known here.")
     if document.get("slice") != slice_:
         return _malformed("The guest's answer is of another slice than its head says.")
     try:
@@ -108,6 +114,28 @@ def decode_answer(stdout: str, slice_: int = 1) -> JsonObject | Unavailable:
         where = ".".join(str(part) for part in first["loc"])
         return _malformed(f"The guest's answer breaks its schema at {where}: {first['msg']}.")
     return canonical(answer)
+
+
+def _unpack(document: JsonObject) -> bool:
+    """Gives packed registry values and service rows their names again, in place; False if one has another length."""
+    table = registry_values()
+    values, services = document.get("registry"), document.get("services")
+    if isinstance(values, dict):
+        for key in [key for key in values if key in table]:
+            packed = values.pop(key)
+            if isinstance(packed, list) and len(packed) == len(table[key]):
+                packed = dict(zip(table[key], packed, strict=True))
+            if not isinstance(packed, dict):
+                return False
+            values.update((f"{key}\\{name}", value) for name, value in packed.items())
+    if isinstance(services, dict):
+        for name, row in services.items():
+            if not isinstance(row, list):
+                continue
+            if len(row) != len(_SERVICE):
+                return False
+            services[name] = dict(zip(_SERVICE, row, strict=True))
+    return True
 
 
 def canonical(answer: GuestAnswer) -> JsonObject:
@@ -120,6 +148,7 @@ def canonical(answer: GuestAnswer) -> JsonObject:
     _sort(document, "sessions", "id")
     _sort(document, "addresses", "address", "interface")
     _sort(document, "changes", "at", "log", "event_id", "object")
+    _sort(document, "events", "at", "provider", "id", "data")
     firewall = document.get("firewall")
     if firewall is not None:
         firewall["active"].sort()

@@ -34,6 +34,16 @@ def assemble(name: str, instead: Mapping[str, str] | None = None) -> str:
     return _INCLUDE.sub(included, _part(name))
 
 
+@functools.cache
+def registry_values() -> Mapping[str, tuple[str, ...]]:
+    """Returns the registry values that the collector reads, by short key, in the order in which its answer holds them."""
+    table = _part("registry_values.ps1").partition("$script:registryValues = @{")[2].partition("\n}")[0]
+    found = {}
+    for match in re.finditer(r"^ +'([^']+)' = (?:, )?('[^']+'(?:,\s+'[^']+')*)$", table, re.MULTILINE):
+        found[match[1]] = tuple(re.findall("'([^']+)'", match[2]))
+    return found
+
+
 def collect_script() -> str:
     """Returns the read-only collector; its first line is `# rdp-remediate collect 1`."""
     return assemble("collect.ps1")

@@ -158,6 +158,19 @@ class GuestChange(Document):
     user_sid: str | None = None
 
 
+class LoggedEvent(Document):
+    """A kind of event that Windows logged about a fault in the last seven days: same log, provider, id and data."""
+
+    at: UtcTime = Field(description="the latest one")
+    log: str
+    provider: str
+    id: int
+    count: int = Field(description="how many of the newest 200 of its provider are of this kind")
+    data: list[str] = Field(
+        default=[], description="the first four values of EventData in their order, 80 characters each"
+    )
+
+
 class StepOutcome(Document):
     """What repair.ps1 did with one step."""
 
@@ -205,5 +218,6 @@ class GuestAnswer(Document):
     addresses: list[Address] | None = None
     self_probe: SelfProbe | None = None
     changes: list[GuestChange] | None = None
+    events: list[LoggedEvent] | None = None
     repair: RepairSection | None = None
     unavailable: list[UnavailableSection] = []

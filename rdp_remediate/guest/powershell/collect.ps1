@@ -11,6 +11,8 @@ $WarningPreference = 'SilentlyContinue'
 # include full_language.ps1
 # include firewall.ps1
 # include changes.ps1
+# include events.ps1
+# include registry_values.ps1
 # include collector.ps1
 
 Initialize-Answer

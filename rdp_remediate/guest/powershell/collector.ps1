@@ -1,46 +1,5 @@
 # ---- collector.ps1: what Windows says about itself; reads only ----------------------------------------------------
 
-$script:shortKeys = @{
-    TS    = 'HKLM:\SYSTEM\CurrentControlSet\Control\Terminal Server'
-    RT    = 'HKLM:\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp'
-    POL   = 'HKLM:\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services'
-    SCH   = 'HKLM:\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL'
-    FWP   = 'HKLM:\SOFTWARE\Policies\Microsoft\WindowsFirewall'
-    LSA   = 'HKLM:\SYSTEM\CurrentControlSet\Control\Lsa'
-    SETUP = 'HKLM:\SYSTEM\Setup'
-}
-
-# Short key -> the values that are looked for. A value that is not there is answered as null.
-$script:registryValues = @{
-    'TS' = 'fDenyTSConnections', 'TSEnabled', 'TSUserEnabled', 'TSServerDrainMode', 'fSingleSessionPerUser'
-    'RT' = 'fEnableWinStation', 'fLogonDisabled', 'PortNumber', 'LanAdapter', 'SecurityLayer', 'UserAuthentication',
-    'MinEncryptionLevel', 'fAllowSecProtocolNegotiation', 'SSLCertificateSHA1Hash', 'MaxInstanceCount',
-    'KeepAliveTimeout', 'MaxIdleTime', 'MaxConnectionTime', 'MaxDisconnectionTime', 'fInheritMaxIdleTime',
-    'fInheritMaxSessionTime', 'fInheritMaxDisconnectionTime', 'fQueryUserConfigFromLocalMachine',
-    'fQueryUserConfigFromDC'
-    'POL' = 'fDenyTSConnections', 'UserAuthentication', 'SecurityLayer', 'MinEncryptionLevel', 'MaxInstanceCount',
-    'KeepAliveEnable', 'KeepAliveInterval', 'fDisableAutoReconnect', 'fQueryUserConfigFromDC',
-    'fQueryUserConfigFromLocalMachine', 'LicensingMode', 'LicenseServers', 'MaxIdleTime', 'MaxConnectionTime',
-    'MaxDisconnectionTime', 'fSingleSessionPerUser', 'CertTemplateName', 'fPromptForPassword', 'SelectTransport'
-    'TS\WinStations' = , 'SelfSignedCertStore'
-    'TS\RCM\Licensing Core' = , 'LicensingMode'
-    'SCH\Protocols\TLS 1.2\Server' = 'Enabled', 'DisabledByDefault'
-    'LSA' = , 'disabledomaincreds'
-    'LSA\FIPSAlgorithmPolicy' = , 'Enabled'
-    'SETUP' = 'SystemSetupInProgress', 'OOBEInProgress'
-    'FWP\DomainProfile' = 'EnableFirewall', 'DoNotAllowExceptions', 'DefaultInboundAction', 'AllowLocalPolicyMerge'
-    'FWP\PrivateProfile' = 'EnableFirewall', 'DoNotAllowExceptions', 'DefaultInboundAction', 'AllowLocalPolicyMerge'
-    'FWP\PublicProfile' = 'EnableFirewall', 'DoNotAllowExceptions', 'DefaultInboundAction', 'AllowLocalPolicyMerge'
-    'FWP\StandardProfile' = 'EnableFirewall', 'DoNotAllowExceptions', 'DefaultInboundAction', 'AllowLocalPolicyMerge'
-    'FWP\DomainProfile\Services\RemoteDesktop' = , 'Enabled'
-    'FWP\PrivateProfile\Services\RemoteDesktop' = , 'Enabled'
-    'FWP\PublicProfile\Services\RemoteDesktop' = , 'Enabled'
-    'FWP\StandardProfile\Services\RemoteDesktop' = , 'Enabled'
-}
-
-$script:serviceNames = 'TermService', 'UmRdpService', 'SessionEnv', 'RpcSs', 'BFE', 'mpssvc', 'CertPropSvc', 'KeyIso',
-'CryptSvc', 'Dhcp', 'Dnscache', 'nsi', 'Netlogon', 'LanmanWorkstation', 'RdAgent', 'WindowsAzureGuestAgent'
-
 $script:builtInRules = 'RemoteDesktop-UserMode-In-TCP', 'RemoteDesktop-UserMode-In-UDP'
 
 function Add-Unavailable([string]$Fact, [string]$Reason, [string]$Detail) {
@@ -323,7 +282,8 @@ function Select-Share([int]$Slice) {
         $script:serviceNames = $services
         return
     }
-    $script:serviceNames = @($script:serviceNames | Where-Object { $services -notcontains $_ })
+    $script:serviceNames = 'RpcEptMapper', 'DcomLaunch', 'CertPropSvc', 'KeyIso', 'CryptSvc', 'Dhcp', 'Dnscache', 'nsi',
+    'Netlogon', 'LanmanWorkstation', 'W32Time', 'RdAgent', 'WindowsAzureGuestAgent'
     # Whether a policy owns a firewall profile is told by the first slice's firewall section.
     foreach ($key in @($script:registryValues.Keys)) { if ($key -like 'FWP*') { $script:registryValues.Remove($key) } }
     foreach ($key in @($first.Keys)) {
@@ -345,6 +305,7 @@ function Read-Everything([string]$SelfAddress) {
     Read-Certificate
     Read-SelfProbe $SelfAddress
     Read-Changes
+    Read-Events
 }
 
 function Initialize-Answer {

@@ -13,6 +13,8 @@ $ConfirmPreference = 'None'
 # include full_language.ps1
 # include firewall.ps1
 # include changes.ps1
+# include events.ps1
+# include registry_values.ps1
 # include collector.ps1
 # include record.ps1
 # include steps.ps1

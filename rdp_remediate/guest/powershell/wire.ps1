@@ -1,6 +1,6 @@
 # ---- wire.ps1: the answer on stdout -----------------------------------------------------------------------------
 # Run Command keeps the last 4,096 bytes of stdout, so the answer is one line of at most 4,000 ASCII characters:
-# "#rdpr1 <z|p> <slice> <crc32 of the payload> <its length> <payload>#end". z: base64 of raw deflate, p: plain JSON.
+# "#rdpr1 <z|p> <slice> <crc32 of the payload> <its length> <payload>#end". z: base64 of raw deflate of JSON, p: JSON.
 # The JSON is written here because ConvertTo-Json of Windows PowerShell leaves non-ASCII text as it is.
 
 function ConvertTo-AsciiJson($Value) {
@@ -48,22 +48,52 @@ function Get-Crc32([string]$Text) {
     '{0:x8}' -f ($crc -bxor 4294967295)
 }
 
+function ConvertTo-WireAnswer {
+    # What repeats in every answer goes without names: a key's values in the order of the table, a service's as a row.
+    $wire = $script:answer.Clone()
+    if ($wire.ContainsKey('registry')) {
+        $packed = @{}
+        foreach ($key in @($script:registryValues.Keys)) {
+            $names = @($script:registryValues[$key])
+            # A key that could not be read is not in the answer; its values are there together or not at all.
+            if ($names.Count -eq 0 -or -not $script:answer.registry.ContainsKey("$key\$($names[0])")) { continue }
+            if ($script:fullLanguage) {
+                $packed[$key] = @(foreach ($name in $names) { , $script:answer.registry["$key\$name"] })
+                continue
+            }
+            # Constrained Language Mode reads a share of the values, so they keep their names.
+            $packed[$key] = @{}
+            foreach ($name in $names) { $packed[$key][$name] = $script:answer.registry["$key\$name"] }
+        }
+        $wire.registry = $packed
+    }
+    if ($wire.ContainsKey('services')) {
+        $rows = @{}
+        foreach ($name in @($script:answer.services.Keys)) {
+            $service = $script:answer.services[$name]
+            $rows[$name] = $null
+            if ($null -eq $service) { continue }
+            $rows[$name] = @($service.state, $service.start_type, $service.account, $service.pid, $service.exit_code,
+                @($service.depends_on))
+        }
+        $wire.services = $rows
+    }
+    $wire
+}
+
 function Write-Answer {
     # Sections in order of need; the second slice turns the order round, so that it holds what the first had to drop.
-    $droppable = @('changes', 'self_probe', 'certificate', 'addresses', 'sign_ins', 'sessions', 'listener', 'firewall',
+    $droppable = @('events', 'changes', 'self_probe', 'certificate', 'addresses', 'sign_ins', 'sessions', 'listener', 'firewall',
         'services', 'registry')
     if ($script:answer.slice -eq 2) { $droppable = @($droppable[($droppable.Count - 1)..0]) }
     $next = 0
     while ($true) {
         $script:answer.script_ms = [int]((Get-Date) - $script:started).TotalMilliseconds
-        $json = ConvertTo-AsciiJson $script:answer
+        $payload = ConvertTo-AsciiJson (ConvertTo-WireAnswer)
+        $mode = 'p'
         if ($script:fullLanguage) {
             $mode = 'z'
-            $payload = Compress-Text $json
-        }
-        else {
-            $mode = 'p'
-            $payload = $json
+            $payload = Compress-Text $payload
         }
         if ($payload.Length -le 3960) { break }
         while ($next -lt $droppable.Count -and -not $script:answer.ContainsKey($droppable[$next])) { $next++ }

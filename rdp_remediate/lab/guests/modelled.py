@@ -13,15 +13,16 @@ from rdp_remediate.errors import UsageError
 from rdp_remediate.lab.guest_runtime import Admission, GuestState, RdpListener, ScriptResult
 from rdp_remediate.lab.guests import dynamics, firewall, listener, states, surface
 from rdp_remediate.lab.guests.listener import SELF_SIGNED_STORE, bound_certificate
-from rdp_remediate.lab.guests.modelled_answer import collect, moment
+from rdp_remediate.lab.guests.modelled_answer import collect
 from rdp_remediate.lab.guests.modelled_repair import NotModelledError, repair
+from rdp_remediate.lab.guests.moments import moment
 
 COLLECT = "# rdp-remediate collect 1"
 REPAIR = "# rdp-remediate repair 1"
 _REQUEST_SCHEMA = "rdp-remediate/guest-request/1"
 _LONGEST_REQUEST = 8000
 _LONGEST_PAYLOAD = 3960
-_DROPPED_FIRST = ("changes", "self_probe", "certificate", "addresses", "sign_ins", "sessions", "listener", "firewall",
+_DROPPED_FIRST = ("events", "changes", "self_probe", "certificate", "addresses", "sign_ins", "sessions", "listener", "firewall",
                   "services", "registry")  # fmt: skip
 
 
@@ -130,13 +131,28 @@ def _decode_request(text: str) -> dict[str, Any] | None:
     return document
 
 
+def _packed(answer: dict[str, Any]) -> dict[str, Any]:
+    """Returns the answer with a key's values and a service's in their known order, without names."""
+    packed = dict(answer)
+    if "registry" in answer:
+        packed["registry"] = {
+            key: [answer["registry"][f"{key}\\{name}"] for name in names]
+            for key, names in surface.REGISTRY_VALUES.items()
+        }
+    if "services" in answer:
+        packed["services"] = {
+            name: None if service is None else list(service.values()) for name, service in answer["services"].items()
+        }
+    return packed
+
+
 def _wire(answer: dict[str, Any]) -> str:
     """Returns the one line of an answer; sections that have no room are dropped, the least needed first."""
     droppable = list(_DROPPED_FIRST)
     if answer["slice"] == 2:
         droppable.reverse()
     while True:
-        text = json.dumps(answer, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+        text = json.dumps(_packed(answer), ensure_ascii=True, separators=(",", ":"), sort_keys=True)
         deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
         payload = base64.b64encode(deflate.compress(text.encode("ascii")) + deflate.flush()).decode("ascii")
         if len(payload) <= _LONGEST_PAYLOAD or not droppable:

@@ -4,9 +4,11 @@ Written from the guest contract, not from the script; a test compares both under
 """
 
 import base64
+import copy
 import ipaddress
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from rdp_remediate.lab.guest_runtime import GuestState
@@ -20,9 +22,12 @@ from rdp_remediate.lab.guests.listener import (
     find_service,
     rdp_listener,
 )
-from rdp_remediate.lab.guests.surface import BUILT_IN_RULES, REGISTRY_VALUES, SERVICES, full_key
+from rdp_remediate.lab.guests.modelled_events import logged_events
+from rdp_remediate.lab.guests.moments import moment, utc_text
+from rdp_remediate.lab.guests.surface import BUILT_IN_RULES, RECORDED, REGISTRY_VALUES, SERVICES, full_key
 
 Answer = dict[str, Any]
+_VARIABLES = {"systemroot": r"C:\Windows", "systemdrive": "C:", "programfiles": r"C:\Program Files"}
 _SIGN_IN_WINDOW_S = 900
 _CHANGES_DAYS = 7
 _MOST_CHANGES = 20
@@ -61,18 +66,9 @@ def collect(state: GuestState, self_address: str | None, slice_number: int) -> A
     else:
         answer["self_probe"] = _self_probe(state, target)
     answer["changes"] = _changes(state, answer)
+    answer["events"] = logged_events(state)
+    answer.update(copy.deepcopy({name: state["recorded"][name] for name in RECORDED}))
     return answer
-
-
-def moment(text: str) -> datetime:
-    """Returns an aware UTC time."""
-    parsed = datetime.fromisoformat(text)
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def utc_text(when: datetime) -> str:
-    """Returns whole seconds with Z; a fraction is cut off, as format specifier s does."""
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _os(state: GuestState) -> Answer:
@@ -104,6 +100,9 @@ def _registry(state: GuestState) -> Answer:
 def _registry_fact(kind: str, data: Any) -> Any:
     if kind == "Binary":
         return {"Binary": base64.b64decode(data).hex().upper()}
+    if kind == "ExpandString":
+        # The registry provider gives the expanded text.
+        return re.sub("%([^%]+)%", lambda match: _VARIABLES.get(match[1].lower(), match[0]), data)
     return [str(item) for item in data] if kind == "MultiString" else data
 
 

@@ -28,6 +28,10 @@ SHORT_NAMES = {
     "FWP": FIREWALL_POLICY,
     "LSA": r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa",
     "SETUP": r"HKLM\SYSTEM\Setup",
+    "SVC": SERVICES,
+    "CV": r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion",
+    "SYS": r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System",
+    "SSL": r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL",
 }
 
 

@@ -18,7 +18,7 @@ REGISTRY_VALUES: dict[str, tuple[str, ...]] = {
         "MinEncryptionLevel", "fAllowSecProtocolNegotiation", "SSLCertificateSHA1Hash", "MaxInstanceCount",
         "KeepAliveTimeout", "MaxIdleTime", "MaxConnectionTime", "MaxDisconnectionTime", "fInheritMaxIdleTime",
         "fInheritMaxSessionTime", "fInheritMaxDisconnectionTime", "fQueryUserConfigFromLocalMachine",
-        "fQueryUserConfigFromDC",
+        "fQueryUserConfigFromDC", "WdName", "PdName", "LoadableProtocol_Object",
     ),
     "POL": (
         "fDenyTSConnections", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel", "MaxInstanceCount",
@@ -28,8 +28,17 @@ REGISTRY_VALUES: dict[str, tuple[str, ...]] = {
     ),
     r"TS\WinStations": ("SelfSignedCertStore",),
     r"TS\RCM\Licensing Core": ("LicensingMode",),
-    r"SCH\Protocols\TLS 1.2\Server": ("Enabled", "DisabledByDefault"),
-    "LSA": ("disabledomaincreds",),
+    **{rf"SCH\Protocols\TLS {version}\Server": ("Enabled", "DisabledByDefault") for version in ("1.0", "1.1", "1.2", "1.3")},
+    r"SSL\00010002": ("Functions",),
+    "LSA": ("disabledomaincreds", "DisableRestrictedAdmin"),
+    r"LSA\MSV1_0": ("RestrictReceivingNTLMTraffic",),
+    r"LSA\Kerberos\Parameters": ("MaxTokenSize",),
+    r"TS\ClusterSettings": ("SessionDirectoryRedirectionIP",),
+    r"SVC\TermService\Parameters": ("ServiceDll",),
+    r"SVC\TermService\Parameters\LicenseServers": ("SpecifiedLicenseServers",),
+    r"CV\Winlogon": ("WinStationsDisabled",),
+    r"CV\ProfileList": ("ProgramData",),
+    r"SYS\CredSSP\Parameters": ("AllowEncryptionOracle",),
     r"LSA\FIPSAlgorithmPolicy": ("Enabled",),
     "SETUP": ("SystemSetupInProgress", "OOBEInProgress"),
     **{rf"FWP\{profile}": _FIREWALL_VALUES for profile in _PROFILE_KEYS},
@@ -38,11 +47,12 @@ REGISTRY_VALUES: dict[str, tuple[str, ...]] = {
 """Short key to the values that an answer holds, present or not."""
 
 SERVICES = (
-    "TermService", "UmRdpService", "SessionEnv", "RpcSs", "BFE", "mpssvc", "CertPropSvc", "KeyIso", "CryptSvc", "Dhcp",
-    "Dnscache", "nsi", "Netlogon", "LanmanWorkstation", "RdAgent", "WindowsAzureGuestAgent",
+    "TermService", "UmRdpService", "SessionEnv", "RpcSs", "RpcEptMapper", "DcomLaunch", "BFE", "mpssvc", "IKEEXT",
+    "CertPropSvc", "KeyIso", "CryptSvc", "Dhcp", "Dnscache", "nsi", "NlaSvc", "iphlpsvc", "Netlogon", "LanmanWorkstation",
+    "W32Time", "LSM", "ProfSvc", "gpsvc", "SamSs", "EventLog", "TSSDis", "sacsvr", "RdAgent", "WindowsAzureGuestAgent",
 )  # fmt: skip
 
-MAY_BE_STOPPED = ("TermService", "UmRdpService", "SessionEnv", "CertPropSvc", "KeyIso", "Netlogon")
+MAY_BE_STOPPED = ("TermService", "UmRdpService", "SessionEnv", "CertPropSvc", "KeyIso", "Netlogon", "sacsvr")
 """Without the others WMI, the network or the firewall's own commands fail in ways that only winps plays."""
 
 BUILT_IN_RULES = ("RemoteDesktop-UserMode-In-TCP", "RemoteDesktop-UserMode-In-UDP")
@@ -51,6 +61,10 @@ RECORD_FOLDER = r"C:\ProgramData\rdp-remediate"
 
 _RULE_FIELDS = {"name", "enabled", "direction", "action", "profiles", "protocol", "local_ports", "remote_addresses",
                 "program", "service"}  # fmt: skip
+RECORDED: tuple[str, ...] = ()
+"""Sections of the answer that a modelled guest does not work out: it has what the script answers on the healthy state, and a
+state that differs in what they are read from holds something unknown."""
+
 _WHOLE_SECTIONS = ("schema", "now", "os", "tcp", "sessions", "events", "constraints", "dynamics")
 _CERTIFICATE_STORES = (r"LocalMachine\Remote Desktop", r"LocalMachine\My")
 
@@ -87,7 +101,7 @@ def unknown_parts(state: GuestState) -> list[str]:
     unknown = [
         name for name, section in state.items()
         if section and name not in {*_WHOLE_SECTIONS, "registry", "services", "processes", "firewall", "network",
-                                    "certificates", "files"}
+                                    "certificates", "files", "recorded"}
     ]  # fmt: skip
     unknown += [
         rf"registry.{key}\{name}"

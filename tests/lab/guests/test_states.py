@@ -7,22 +7,28 @@ from typing import Any
 import pytest
 
 from rdp_remediate.errors import UsageError
+from rdp_remediate.guest.protocol import decode_answer
+from rdp_remediate.guest.scripts import collect_script
 from rdp_remediate.lab.guests import states, surface
 from rdp_remediate.lab.guests.states import merge_patch
-from rdp_remediate.lab.guests.winps import WinpsGuest
-from tests.lab.guests.winps_guest import winps_or_skip
+from rdp_remediate.models.fact import Unavailable
+from tests.lab.guests.parity import request
+from tests.winps import Winps, shared_winps
 
 
-def tool_state(guest: WinpsGuest, base: str) -> dict[str, Any]:
-    guest.healthy_state(base)
-    whole: dict[str, Any] = json.loads(guest._states[base])
+def tool_state(winps: Winps, base: str) -> dict[str, Any]:
+    whole = winps.state(base)
     whole["os"]["time_zone"] = "UTC"
-    return surface.project(whole)
+    projected = surface.project(whole)
+    answer = decode_answer(winps.run(collect_script(), whole, request())["stdout"])
+    assert not isinstance(answer, Unavailable), answer
+    projected["recorded"] = {name: answer[name] for name in surface.RECORDED}
+    return projected
 
 
 @pytest.mark.parametrize("base", states.BASES)
 def test_the_healthy_state_is_winps_own(base: str) -> None:
-    assert states.healthy_state(base) == tool_state(winps_or_skip(), base), (
+    assert states.healthy_state(base) == tool_state(shared_winps(), base), (
         "winps changed its healthy states: run .venv/bin/python -m tests.lab.guests.test_states"
     )
 
@@ -71,11 +77,11 @@ def _difference(old: Any, new: Any) -> Any:
 
 
 def _write() -> None:
-    guest = WinpsGuest()
-    whole = tool_state(guest, states.BASES[0])
+    winps = shared_winps()
+    whole = tool_state(winps, states.BASES[0])
     folder = Path(states.__file__).parent / "states"
     for base in states.BASES:
-        document = whole if base == states.BASES[0] else _difference(whole, tool_state(guest, base))
+        document = whole if base == states.BASES[0] else _difference(whole, tool_state(winps, base))
         text = json.dumps(document, ensure_ascii=False, indent=1)
         (folder / f"{base}.json").write_text(text + "\n", encoding="utf-8")
 

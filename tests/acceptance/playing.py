@@ -161,6 +161,8 @@ def mismatches(one: Played) -> list[str]:
         found.append(f"not found: {sorted(missing)}")
     if wrong := set(expect.not_causes) & faults:
         found.append(f"wrongly found: {sorted(wrong)}")
+    if expect.order and (treated := _order_of(one, expect.order)) != expect.order:
+        found.append(f"order {treated}, expected {expect.order}")
     if expect.changes_in_auto is not None and len(one.applied) > expect.changes_in_auto:
         found.append(f"{len(one.applied)} changes, at most {expect.changes_in_auto} expected")
     after = expect.after_auto if isinstance(expect.after_auto, list) else [expect.after_auto]
@@ -173,6 +175,15 @@ def mismatches(one: Played) -> list[str]:
         if remedy(one, fault) != wanted and {remedy(one, fault), wanted} != {"manual", "none"}
     ]
     return found
+
+
+def _order_of(one: Played, faults: Sequence[str]) -> list[str]:
+    """The faults in the order in which the report names what is done about them; what has no place keeps the expert's."""
+    steps = [*(entry.step for entry in one.journal), *(one.run.plan.steps if one.run.plan else [])]
+    places = {fault: next((n for n, step in enumerate(steps) if fault in step.faults), None) for fault in faults}
+    placed = sorted((fault for fault in faults if places[fault] is not None), key=lambda fault: places[fault] or 0)
+    following = iter(placed)
+    return [next(following) if places[fault] is not None else fault for fault in faults]
 
 
 def remedy(one: Played, fault: str) -> str:

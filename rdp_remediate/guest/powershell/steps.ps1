@@ -17,6 +17,9 @@ $script:changeableServices = 'TermService', 'UmRdpService', 'SessionEnv', 'CertP
 'RpcEptMapper', 'Dhcp', 'Dnscache', 'nsi', 'BFE', 'mpssvc', 'IKEEXT', 'iphlpsvc', 'Netlogon', 'LanmanWorkstation',
 'W32Time'
 
+# Kinds with a file of their own: kind -> what reads the target, sets it, and refuses (null: nothing against it).
+$script:stepKinds = @{}
+
 $script:startTypes = @{Auto = 'Automatic'; Manual = 'Manual'; Disabled = 'Disabled' }
 
 function Test-Same($Left, $Right) {
@@ -48,6 +51,8 @@ function Get-ServiceRow([string]$Name) { Get-CimInstance -ClassName Win32_Servic
 function Get-StepValue($Step) {
     # What the step's target is now, in the words of the collector's answer.
     $target = $Step.target
+    $own = $script:stepKinds[[string]$Step.kind]
+    if ($null -ne $own) { return & $own.get $target }
     switch -CaseSensitive ([string]$Step.kind) {
         'registry' {
             $key, $name = Split-ValuePath $target.path
@@ -76,6 +81,11 @@ function Get-StepValue($Step) {
 
 function Set-StepValue($Step, $Value) {
     $target = $Step.target
+    $own = $script:stepKinds[[string]$Step.kind]
+    if ($null -ne $own) {
+        $null = & $own.set $target $Value
+        return
+    }
     switch -CaseSensitive ([string]$Step.kind) {
         'registry' {
             $key, $name = Split-ValuePath $target.path
@@ -114,6 +124,8 @@ function Get-Refusal($Step) {
     $target = $Step.target
     if ($null -eq $target) { return 'the step names no target' }
     $desired = $Step.desired
+    $own = $script:stepKinds[[string]$Step.kind]
+    if ($null -ne $own) { return & $own.refuse $target $desired }
     switch -CaseSensitive ([string]$Step.kind) {
         'registry' {
             $path = [string]$target.path

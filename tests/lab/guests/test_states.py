@@ -86,5 +86,24 @@ def _write() -> None:
         (folder / f"{base}.json").write_text(text + "\n", encoding="utf-8")
 
 
+def _complete_the_fixture() -> None:
+    """Gives the healthy bundle of the tests what the collector reads since: values, services, sections."""
+    path = Path(__file__).parents[2] / "fixtures" / "healthy_bundle.json"
+    bundle = json.loads(path.read_text(encoding="utf-8"))
+    winps = shared_winps()
+    whole = winps.state(states.BASES[0])
+    answer = decode_answer(winps.run(collect_script(), whole, request())["stdout"])
+    assert not isinstance(answer, Unavailable), answer
+    guest = bundle["guest"]
+    for section in ("registry", "services"):
+        guest[section] = answer[section] | {
+            name: guest[section][name] for name in answer[section] if name in guest[section]
+        }
+    for section in answer.keys() - guest.keys():
+        guest[section] = answer[section]
+    path.write_text(json.dumps(bundle, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     _write()
+    _complete_the_fixture()

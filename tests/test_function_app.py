@@ -224,6 +224,7 @@ def make_readable(lab: Lab) -> None:
     lab.world.guest_readable = True
 
 
+@pytest.mark.slow
 def test_an_approval_wakes_a_waiting_run(app: Deployment) -> None:
     app.begin("vm-deallocated")
     app.lab.change(make_readable)
@@ -264,6 +265,7 @@ def test_an_unknown_run_is_not_found(app: Deployment) -> None:
 # Timers
 
 
+@pytest.mark.slow
 def test_the_minute_timer_sends_what_is_due_and_nobody_works_on(app: Deployment) -> None:
     run_id = app.alert()
     app.pump.clear()
@@ -300,6 +302,7 @@ def test_an_expired_rule_is_removed_once(app: Deployment) -> None:
     assert len(app.lab.rule_writes("DELETE")) == 1
 
 
+@pytest.mark.slow
 def test_an_expired_rule_that_somebody_changed_is_left(app: Deployment) -> None:
     app.work(app.alert())
     (name,) = app.lab.rule_writes()

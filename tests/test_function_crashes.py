@@ -62,6 +62,7 @@ LOSSES = {
 SELDOM = [pytest.param(name, marks=pytest.mark.slow) for name in list(LOSSES)[1:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["after each phase", *SELDOM])
 def test_a_run_that_loses_its_worker_is_finished_and_nothing_is_done_twice(app: Deployment, name: str) -> None:
     losses, most_collectors = LOSSES[name]
@@ -78,6 +79,7 @@ def test_a_run_that_loses_its_worker_is_finished_and_nothing_is_done_twice(app: 
     assert not [outcome for _, outcome in app.journal() if outcome == "intended"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crash", list(Crash))
 def test_a_host_lost_between_save_and_send_loses_and_doubles_no_run(app: Deployment, crash: Crash) -> None:
     app.pump.put("events", event_texts(app.lab.lab)["event_grid"])

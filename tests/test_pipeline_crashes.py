@@ -97,6 +97,7 @@ async def test_a_death_after_any_write_of_a_repair_loses_nothing_and_doubles_not
         await _assert_done_once(on, run, f"death after write {number} of {writes}")
 
 
+@pytest.mark.slow
 async def test_a_death_while_a_vm_is_started_sends_no_second_start() -> None:
     number, writes = 0, 1
     while number < writes:

@@ -34,6 +34,7 @@ def test_the_list_of_this_repository_is_well_formed() -> None:
     assert parse_allowed_skips((CHECKOUT / "tests" / "allowed_skips.txt").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("processes", "reason", "exit_code"), [("0", "odd", 1), ("2", "odd", 1), ("0", "known", 0)])
 def test_a_run_with_an_unlisted_skip_fails_and_ends_with_the_closing_line(
     tmp_path: Path, processes: str, reason: str, exit_code: int

@@ -29,11 +29,13 @@ async def test_three_faults_at_once_are_repaired_in_one_run(guest: str, tmp_path
     assert_all_three_repaired(await play_scenario(THREE, needs(guest), tmp_path), "vm1-nsg", "snet-app-nsg")
 
 
+@pytest.mark.slow
 async def test_three_faults_under_other_names(tmp_path: Path) -> None:
     one = await play_scenario(THREE, "modelled", tmp_path, names=OTHER_NAMES)
     assert_all_three_repaired(one, OTHER_NAMES.nic_nsg, OTHER_NAMES.subnet_nsg)
 
 
+@pytest.mark.slow
 async def test_a_second_run_on_a_repaired_vm_plans_nothing(tmp_path: Path) -> None:
     async with wired(THREE, "modelled", tmp_path) as (lab, services, settings):
         first = await played(lab, services, settings)

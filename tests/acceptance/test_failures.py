@@ -103,6 +103,7 @@ async def test_a_read_that_stays_broken_is_named_and_nothing_is_changed_on_its_s
         assert one.writes() == []
 
 
+@pytest.mark.slow
 async def test_a_collector_whose_answer_was_lost_is_not_sent_again(tmp_path: Path) -> None:
     prepare = failing(RUN_COMMAND, method="POST", drop=True, after=True, times=None)
     one = await play_scenario("fw-rdp-rule-disabled", "modelled", tmp_path, prepare=prepare)
@@ -111,6 +112,7 @@ async def test_a_collector_whose_answer_was_lost_is_not_sent_again(tmp_path: Pat
     assert one.journal == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [True, False], ids=["after the work", "before the work"])
 async def test_a_repair_whose_answer_was_lost_is_judged_by_new_evidence(after: bool, tmp_path: Path) -> None:
     prepare = failing(RUN_COMMAND, method="POST", drop=True, after=after, skip=1)
@@ -121,6 +123,7 @@ async def test_a_repair_whose_answer_was_lost_is_judged_by_new_evidence(after: b
     assert scripts(one) == (["collect", "repair", "collect"] if after else ["collect", "repair", "collect", "repair"])
 
 
+@pytest.mark.slow
 async def test_a_repair_that_azure_answers_with_500_is_not_sent_again_in_its_pass(tmp_path: Path) -> None:
     prepare = failing(RUN_COMMAND, method="POST", status=500, skip=1)
     one = await play_scenario("fw-rdp-rule-disabled", "modelled", tmp_path, prepare=prepare)

@@ -48,6 +48,7 @@ async def status_of(lab: Lab) -> tuple[int, str]:
     return answer.code, answer.document["verdict"]["status"]
 
 
+@pytest.mark.slow
 async def test_a_rule_put_shows_in_get_effective_rules_and_at_the_endpoint(tmp_path: Path) -> None:
     async with exported("nsg-no-allow-rule", needs("winps"), tmp_path) as lab:
         seen = await run_script("Get-Service TermService | Format-List Name, Status, StartType", "whoami")

@@ -29,6 +29,7 @@ def assert_repaired_at(speed: int, report: Report) -> None:
     assert report.timings["total"] >= (30 + 30 + 10) / speed
 
 
+@pytest.mark.slow
 def test_the_demo_at_a_fortieth_of_azures_time() -> None:
     assert_repaired_at(40, demo_at(40))
 

@@ -31,6 +31,7 @@ def denied(*actions: str) -> Callable[[Lab], None]:
     return prepare
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nsg-no-allow-rule", "nsg-no-allow-rule+fw-rdp-rule-disabled"])
 async def test_without_every_optional_right_the_nsgs_still_give_a_verdict_and_nothing_is_changed(
     name: str, tmp_path: Path
@@ -56,6 +57,7 @@ async def test_without_effective_rules_the_verdict_comes_from_the_nsgs(tmp_path:
     assert "effective_security_rules" in {item.fact for item in one.report.unavailable}
 
 
+@pytest.mark.slow
 async def test_without_run_command_nothing_inside_windows_is_guessed(tmp_path: Path) -> None:
     one = await play_scenario(
         "fw-rdp-rule-disabled",
@@ -95,6 +97,7 @@ async def test_a_read_only_lock_is_named_and_nothing_is_sent_against_it(tmp_path
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("right", ["Microsoft.Network/networkSecurityGroups/securityRules/write"])
 async def test_a_write_that_is_forbidden_ends_as_failed_and_says_so(right: str, tmp_path: Path) -> None:
     one = await play_scenario("nsg-no-allow-rule", "modelled", tmp_path, prepare=denied(right))

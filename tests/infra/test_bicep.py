@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from rdp_remediate.settings import Settings
 from rdp_remediate.store.tables import CONTAINER, TABLE
 from tests.function_host.host import FunctionHost
@@ -52,11 +54,13 @@ def custom_scopes(resources: list[Resource]) -> dict[str, set[str]]:
     return scopes
 
 
+@pytest.mark.slow
 def test_the_linter_finds_nothing(bicep: Bicep) -> None:
     run = bicep("lint", "main.bicep")
     assert (run.returncode, run.stdout + run.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_linter_findings_are_errors(bicep: Bicep, tmp_path: Path) -> None:
     (tmp_path / "bicepconfig.json").write_text((INFRA / "bicepconfig.json").read_text(encoding="utf-8"))
     (tmp_path / "main.bicep").write_text("param unused string = 'x'\n")
@@ -69,6 +73,7 @@ def test_every_template_is_formatted(bicep: Bicep) -> None:
         assert run.stdout == file.read_text(encoding="utf-8"), f"run: bicep format infra/{file.name}"
 
 
+@pytest.mark.slow
 def test_no_action_is_a_wildcard_and_none_gives_rights(largest: list[Resource]) -> None:
     roles = custom_roles(largest)
     assert len(roles) == 3
@@ -82,6 +87,7 @@ def test_no_action_is_a_wildcard_and_none_gives_rights(largest: list[Resource]) 
             assert not re.match(r"Microsoft\.Authorization/.*/(write|delete)$", action)
 
 
+@pytest.mark.slow
 def test_built_in_roles_are_data_roles_on_one_resource_of_the_app(largest: list[Resource]) -> None:
     custom = custom_roles(largest)
     built_in = [(role, scope) for role, scope in assignments(largest) if role not in custom]
@@ -103,6 +109,7 @@ def test_without_parameters_the_app_may_only_read(smallest: list[Resource]) -> N
     assert of_type(smallest, "Microsoft.Insights/actionGroups") == []
 
 
+@pytest.mark.slow
 def test_run_command_and_repair_are_given_on_named_resource_groups_only(largest: list[Resource]) -> None:
     scopes = custom_scopes(largest)
     assert scopes["RDP Remediate Guest"] == {"rg-guest", "rg-both", "rg-repair"}
@@ -117,6 +124,7 @@ def test_storage_opens_to_identities_only(smallest: list[Resource]) -> None:
     assert properties["minimumTlsVersion"] == "TLS1_2"
 
 
+@pytest.mark.slow
 def test_no_setting_holds_a_key_and_telemetry_needs_an_identity(largest: list[Resource]) -> None:
     settings = one(largest, "Microsoft.Web/sites/config")["properties"]
     assert not re.search(r"AccountKey|SharedAccess|listKeys|listAccountSas", json.dumps(settings), re.IGNORECASE)
@@ -178,6 +186,7 @@ def test_the_filter_of_changes_fits_what_event_grid_allows(smallest: list[Resour
     assert "Microsoft.Network/networkSecurityGroups/securityRules/write" in changes["values"]
 
 
+@pytest.mark.slow
 def test_the_settings_bind_every_function(largest: list[Resource]) -> None:
     settings = one(largest, "Microsoft.Web/sites/config")["properties"]
     with FunctionHost(CHECKOUT, {name: str(value) for name, value in settings.items()}) as host:

@@ -10,6 +10,7 @@ from rdp_remediate.lab.guests.winps import WinpsGuest
 from rdp_remediate.lab.server import Lab
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scenario", "state"), [("healthy", "Running"), ("termservice-stopped", "Stopped")])
 async def test_get_service(scenario: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     try:

@@ -40,6 +40,7 @@ async def test_collect_answers_alike_for_every_case() -> None:
             assert told == {}, name
 
 
+@pytest.mark.slow
 async def test_collect_answers_alike_on_every_base() -> None:
     parameters = request(self_address="10.0.0.4")
     async with winps_guest() as winps:
@@ -180,6 +181,7 @@ async def test_repair_answers_alike_and_leaves_the_same_guest() -> None:
             assert left == right, name
 
 
+@pytest.mark.slow
 async def test_a_domain_controller_is_left_alone_by_both() -> None:
     operations: list[Op] = [*RULE_OFF, {"path": ["os", "domain_role"], "value": 5}]
     steps = [step("firewall_rule", RULE, False, True)]

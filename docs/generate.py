@@ -13,6 +13,7 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
+from rdp_remediate.checks.catalogue import CATALOGUE
 from rdp_remediate.checks.check import all_checks
 from rdp_remediate.fixes.fix import all_fixes
 from rdp_remediate.lab.scenario import Scenario
@@ -95,27 +96,26 @@ def checks() -> str:
 
 
 def faults() -> str:
-    """What is done about each fault, and how a person would do it."""
-    by_fault = {fault: one for one in all_fixes() for fault in one.faults}
+    """What is done about each fault of the catalogue, and how a person would do it."""
+    found_by = {fault: one for one in all_checks() for fault in one.faults}
+    not_provable = {fault: one for one in all_checks() for fault in one.not_provable}
+    mended_by = {fault: one.name for one in all_fixes() for fault in one.faults}
     rows = []
-    for one in all_checks():
-        for fault in one.faults:
-            mended = by_fault.get(fault)
-            rows.append(
-                (
-                    f"`{fault}`",
-                    one.hop.value,
-                    f"`{one.name}`",
-                    f"`{mended.name}`" if mended else "by hand",
-                    one.by_hand(fault),
-                )
-            )
-        rows += [
-            (f"`{fault}`", one.hop.value, f"not provable (`{one.name}`)", "by hand", one.by_hand(fault))
-            for fault in one.not_provable
-        ]
+    for hop, ids in CATALOGUE.items():
+        for fault in ids:
+            check = found_by.get(fault) or not_provable.get(fault)
+            seen = "not looked for" if check is None else f"`{check.name}`"
+            if check is not None and fault not in found_by:
+                seen = f"not provable ({seen})"
+            mended = f"`{mended_by[fault]}`" if fault in mended_by else "by hand" if check else ""
+            rows.append((f"`{fault}`", hop.value, seen, mended, check.by_hand(fault) if check else ""))
     table = _table(("fault", "hop", "found by", "fix", "by hand"), rows)
-    return f"# Faults\n\n{GENERATED}\nA fault without a fix is reported with the steps by hand.\n\n{table}"
+    looked = sum(1 for ids in CATALOGUE.values() for fault in ids if fault in found_by)
+    return (
+        f"# Faults\n\n{GENERATED}\nOf {len(rows)} faults {looked} are found from evidence. A fault without a fix is reported with the "
+        "steps by hand; what is not provable\nfrom outside is never reported as found; what is not looked for never counts as seen.\n\n"
+        f"{table}"
+    )
 
 
 def fixes() -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rdp_remediate import checks
+from rdp_remediate.checks.catalogue import CATALOGUE
 from rdp_remediate.checks.check import Check, all_checks
 from rdp_remediate.models.report import Hop
 
@@ -30,6 +31,14 @@ def test_each_fault_has_its_own_by_hand_text(one: Check) -> None:
         assert len(set(texts.values())) == len(texts)
         for fault, text in texts.items():
             assert fault not in text, "the fault's id is a key, not a sentence"
+
+
+def test_checks_name_faults_of_the_catalogue_and_each_fault_has_one_check() -> None:
+    known = [fault for ids in CATALOGUE.values() for fault in ids]
+    named = [fault for one in CHECKS for fault in (*one.faults, *one.not_provable)]
+    assert len(known) == len(set(known)) == 199
+    assert set(named) <= set(known)
+    assert len(named) == len(set(named))
 
 
 def test_every_file_of_a_hop_is_a_check() -> None:

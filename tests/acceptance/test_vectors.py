@@ -1,5 +1,6 @@
 """The vector scenarios of the rows that checks name, of compounds and traps, executed on the genuine PowerShell engine."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,11 +9,18 @@ import pytest
 from rdp_remediate.checks.check import all_checks
 from rdp_remediate.diagnosis import diagnose
 from rdp_remediate.facts.facts import read_facts
+from rdp_remediate.guest.protocol import decode_answer
+from rdp_remediate.guest.scripts import collect_script
+from rdp_remediate.lab.guest_runtime import GuestState
 from rdp_remediate.lab.scenario import Scenario, load
+from rdp_remediate.lab.server import Lab
+from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.report import Finding, FindingStatus
 from tests.acceptance.playing import Played, mismatches, needs, play_scenario
 from tests.deciding import deciding
 from tests.factories import altered, hide
+from tests.lab.guests.parity import request
+from tests.winps import shared_winps
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +72,10 @@ def unexplained(name: str, one: Played) -> list[str]:
     ("file", "name"), chosen() or [pytest.param("", "", marks=pytest.mark.skip(reason=ABSENT), id="absent")]
 )
 async def test_the_vectors_of_the_known_rows(file: str, name: str, tmp_path: Path) -> None:
-    one = await play_scenario(name, needs("winps"), tmp_path, file=VECTORS / file)
+    before: list[GuestState] = []
+    one = await play_scenario(
+        name, needs("winps"), tmp_path, file=VECTORS / file, prepare=lambda lab: before.extend(_guest_of(lab))
+    )
     assert unexplained(name, one) == []
     if one.expect.kind == "fault" and one.expect.row is not None:
         for fact, key in DECIDING.get(one.expect.row, ()):
@@ -72,6 +83,29 @@ async def test_the_vectors_of_the_known_rows(file: str, name: str, tmp_path: Pat
             mine = next(finding for finding in unseen.findings if finding.check == _check_of(one, one.expect.row))
             assert mine.status is FindingStatus.UNKNOWN, f"{name} without {fact} {key or ''}: {mine}"
             assert _faults(unseen.findings) < _faults(one.diagnoses[0].findings), f"{name} without {fact} {key or ''}"
+
+    _finds_nothing_else_in_constrained_language(one, before)
+
+
+def _guest_of(lab: Lab) -> list[GuestState]:
+    """The target's guest as it is before anybody looks."""
+    guest = lab.world.guests.get(lab.world.vm_id.lower())
+    return [] if guest is None else [copy.deepcopy(guest)]
+
+
+def _finds_nothing_else_in_constrained_language(one: Played, before: list[GuestState]) -> None:
+    """Plain cmdlets see less: the same faults, or fewer."""
+    first = one.bundles[0]
+    if first.guest is None or not before:
+        return
+    asked = request(user=first.target.user, self_address=(first.guest.get("self_probe") or {}).get("address"))
+    run = shared_winps().run(collect_script(), before[0], asked, constrained=True)
+    answer = decode_answer(run["stdout"][-4096:])
+    assert not isinstance(answer, Unavailable), answer
+    plain = diagnose(read_facts(first.model_copy(update={"guest": answer})))
+    assert _faults(plain.findings) <= _faults(one.diagnoses[0].findings)
+    if plain.verdict.status != one.diagnoses[0].verdict.status:
+        assert plain.verdict.status == "not_proven"
 
 
 def _check_of(one: Played, row: str) -> str:

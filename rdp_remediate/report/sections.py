@@ -47,8 +47,25 @@ def undo_line(entry: JournalEntry) -> str | None:
     if not step.undoable or step.kind == "service_restart":
         return "cannot be taken back"
     before = entry.before if entry.before is not None else step.expected
+    if command := _guest_command(step, before):
+        return f"in Windows: {command}"
     what = ", ".join(plain(value) for value in step.target.values())
     return f"set {what} back to {plain(before)}" if before is not None else f"remove {what} again"
+
+
+_START_TYPES = {"Auto": "auto", "AutoDelayed": "delayed-auto", "Manual": "demand", "Disabled": "disabled"}
+
+
+def _guest_command(step: Step, before: object) -> str | None:
+    """The one line of PowerShell that puts a rule or a service back, or None for other targets."""
+    if step.kind == "firewall_rule" and isinstance(before, bool):
+        return f"{'Enable' if before else 'Disable'}-NetFirewallRule -Name {plain(step.target.get('rule'))}"
+    service = plain(step.target.get("service"))
+    if step.kind == "service_state" and before in ("Running", "Stopped"):
+        return f"{'Start' if before == 'Running' else 'Stop'}-Service -Name {service}"
+    if step.kind == "service_start" and before in _START_TYPES:
+        return f"sc.exe config {service} start= {_START_TYPES[str(before)]}"
+    return None
 
 
 def undo_command(report: Report) -> str | None:

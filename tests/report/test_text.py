@@ -1,8 +1,10 @@
 """The report on a terminal."""
 
+import pytest
+
 from rdp_remediate.models.plan import Outcome, Plan, Refusal
 from rdp_remediate.models.report import Effect, Finding, FindingStatus, Hop, Report
-from rdp_remediate.report import text
+from rdp_remediate.report import sections, text
 from tests.report import factories as make
 
 
@@ -103,6 +105,21 @@ def test_changes_say_how_they_ended_and_how_to_take_them_back() -> None:
     assert f"undo: az network nsg rule delete --ids {make.NSG_ID}/securityRules/rdpr-00aa11bb22cc33dd" in said
     assert "? Start TermService - OUTCOME UNKNOWN, 2.5 s: no answer" in said
     assert f"rdp-remediate undo {make.RUN_ID}" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "before", "said"),
+    [
+        ("firewall_rule", {"rule": "X"}, False, "Disable-NetFirewallRule -Name X"),
+        ("firewall_rule", {"rule": "X"}, True, "Enable-NetFirewallRule -Name X"),
+        ("service_state", {"service": "TermService"}, "Stopped", "Stop-Service -Name TermService"),
+        ("service_start", {"service": "TermService"}, "Disabled", "sc.exe config TermService start= disabled"),
+        ("service_start", {"service": "Dhcp"}, "AutoDelayed", "sc.exe config Dhcp start= delayed-auto"),
+    ],
+)
+def test_undo_of_a_rule_or_a_service_is_a_command(kind: str, target: dict[str, str], before: object, said: str) -> None:
+    step = make.registry_step().model_copy(update={"kind": kind, "target": target, "expected": before})
+    assert sections.undo_line(make.entry(step)) == f"in Windows: {said}"
 
 
 def test_before_and_after_are_both_drawn_when_something_moved() -> None:

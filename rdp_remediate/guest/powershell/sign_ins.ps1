@@ -56,6 +56,7 @@ function Get-AskedSignIns([string]$User) {
     $asked = Split-User $User
     $found = @{failures = @() }
     $failures = @{}
+    $more = @()
     foreach ($record in @(Get-AskedRecords $asked (4625, 4740, 4825))) {
         $values = @(foreach ($property in $record.Properties) { , $property.Value })
         $at = ConvertTo-UtcText $record.TimeCreated
@@ -72,17 +73,22 @@ function Get-AskedSignIns([string]$User) {
         $row = @{status = ConvertTo-StatusText $values[7]; sub_status = ConvertTo-StatusText $values[9]
             type = [int]$values[10]; address = [string]$values[19]; last = $at; count = 1
         }
-        $key = "$($row.status)|$($row.sub_status)|$($row.type)|$($row.address)"
-        if ($failures.ContainsKey($key)) { $failures[$key].count++ }
+        $key = "$($row.status)|$($row.sub_status)|$($row.type)"
+        if ($failures.ContainsKey("$key|$($row.address)")) {
+            $failures["$key|$($row.address)"].count++
+            continue
+        }
+        $failures["$key|$($row.address)"] = $row
+        # The newest of each kind are told before further addresses of the same kind, as an attack has them.
+        if ($failures.ContainsKey($key)) { $more += $row }
         else {
-            $failures[$key] = $row
+            $failures[$key] = $true
             $found.failures = @($found.failures) + @($row)
         }
     }
-    if (@($found.failures).Count -gt 6) {
-        Add-Unavailable 'sign_ins.asked.older' 'truncated' "$(@($found.failures).Count) kinds of failures, the newest 6 are told"
-        $found.failures = @($found.failures | Select-Object -First 6)
-    }
+    $rows = @($found.failures) + @($more)
+    if ($rows.Count -gt 6) { Add-Unavailable 'sign_ins.asked.older' 'truncated' "$($rows.Count) kinds of failures, 6 are told" }
+    $found.failures = @($rows | Select-Object -First 6)
     foreach ($record in @(Get-AskedRecords $asked 4624)) {
         $values = @(foreach ($property in $record.Properties) { , $property.Value })
         if (-not (Test-Asked $asked ([string]$values[5]) ([string]$values[6]))) { continue }

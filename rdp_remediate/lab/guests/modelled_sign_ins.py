@@ -78,7 +78,11 @@ def _asked(state: GuestState, user: str) -> Answer:
                 "address": str(data.get("IpAddress", "")),
             }
             kinds.setdefault(tuple(row.values()), {**row, "count": 0, "last": at})["count"] += 1
-    answer["failures"] = list(kinds.values())[:_MOST_KINDS]
+    # The newest of each kind before further addresses of the same kind.
+    firsts = {key[:3]: row for key, row in reversed(kinds.items())}
+    rows = [row for key, row in kinds.items() if firsts[key[:3]] is row]
+    rows += [row for key, row in kinds.items() if firsts[key[:3]] is not row]
+    answer["failures"] = rows[:_MOST_KINDS]
     for event, data in _events(state, "Security", {4624}, day):
         if not is_asked(data.get("TargetUserName"), data.get("TargetDomainName")):
             continue

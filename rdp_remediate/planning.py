@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from rdp_remediate.facts.accounts import DOMAIN_CONTROLLER_ROLES, under_attack
 from rdp_remediate.facts.closings import together
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.guest import GuestFacts
@@ -22,11 +23,7 @@ from rdp_remediate.network.entries import entries
 from rdp_remediate.network.exposure import admits_outside
 from rdp_remediate.network.question import ask
 
-BRUTE_FORCE_FAILED_SIGN_INS = 30
-"""Failed sign-ins in 15 minutes from which an attack is assumed; background noise of the Internet stays below."""
-
 DOMAIN_CONTROLLER_TAG = "rdp-remediate-domain-controller"
-DOMAIN_CONTROLLER_ROLES = (4, 5)
 
 
 @dataclass(frozen=True)
@@ -246,7 +243,7 @@ def _attack(draft: Draft, facts: Facts) -> str | None:
     sign_ins = facts.guest.sign_ins
     if isinstance(sign_ins, Unavailable):
         return f"failed sign-ins could not be counted ({sign_ins.detail}), so an attack cannot be ruled out"
-    if sign_ins.value.failed >= BRUTE_FORCE_FAILED_SIGN_INS:
+    if under_attack(sign_ins.value):
         return f"{sign_ins.value.failed} failed sign-ins in {sign_ins.value.window_s // 60} minutes: a brute force may be going on"
     return None
 

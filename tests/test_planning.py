@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from rdp_remediate.facts.accounts import ATTACK_FAILURES
 from rdp_remediate.models.plan import Risk
-from rdp_remediate.planning import BRUTE_FORCE_FAILED_SIGN_INS, History
+from rdp_remediate.planning import History
 from tests import factories as f
 from tests.factories import Change, hide
 from tests.fault_cases import BY_FAULT
@@ -211,8 +212,8 @@ def test_an_unknown_author_asks_only_where_the_installation_wants_it() -> None:
 @pytest.mark.parametrize("fault", ["termservice-stopped", "nsg-no-allow-rule", "rdp-disabled-local"])
 def test_nothing_opens_unattended_while_a_brute_force_is_possible(fault: str) -> None:
     changes = BY_FAULT[fault].changes
-    assert why_it_waits(*changes, f.failed_sign_ins(BRUTE_FORCE_FAILED_SIGN_INS - 1)) is None
-    assert "brute force" in (why_it_waits(*changes, f.failed_sign_ins(BRUTE_FORCE_FAILED_SIGN_INS)) or "")
+    assert why_it_waits(*changes, f.failed_sign_ins(ATTACK_FAILURES - 1)) is None
+    assert "brute force" in (why_it_waits(*changes, f.failed_sign_ins(ATTACK_FAILURES)) or "")
     assert "could not be counted" in (why_it_waits(*changes, hide("guest.sign_ins")) or "")
 
 

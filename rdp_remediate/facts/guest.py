@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from rdp_remediate.models import guest as sections
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
+from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
 
 T = TypeVar("T")
 
@@ -36,10 +37,11 @@ class GuestFacts:
     listener: Fact[sections.ListenerSection]
     firewall: Fact[sections.FirewallSection]
     sessions: Fact[list[sections.Session]]
-    sign_ins: Fact[sections.SignInSection]
+    sign_ins: Fact[SignInSection]
     certificate: Fact[sections.CertificateSection]
     addresses: Fact[list[sections.Address]]
     self_probe: Fact[sections.SelfProbe]
+    accounts: Fact[AccountsSection]
     changes: Fact[list[sections.GuestChange]]
     events: Fact[list[sections.LoggedEvent]]
     items: Mapping[str, Unavailable]
@@ -135,10 +137,11 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         listener=section("listener", sections.ListenerSection.model_validate),
         firewall=section("firewall", sections.FirewallSection.model_validate),
         sessions=section("sessions", _sessions.validate_python),
-        sign_ins=section("sign_ins", sections.SignInSection.model_validate),
+        sign_ins=section("sign_ins", SignInSection.model_validate),
         certificate=section("certificate", sections.CertificateSection.model_validate),
         addresses=section("addresses", _addresses.validate_python),
         self_probe=section("self_probe", sections.SelfProbe.model_validate),
+        accounts=section("accounts", AccountsSection.model_validate),
         changes=section("changes", _changes.validate_python),
         events=section("events", _events.validate_python),
         items=items,

@@ -38,6 +38,7 @@ class VirtualMachine:
     nic_ids: Sequence[str]
     computer_name: str | None
     extensions: Sequence[tuple[str, str]]
+    entra_login: str | None
 
     @property
     def running(self) -> bool:
@@ -101,7 +102,16 @@ def read_vm(raw: JsonObject) -> VirtualMachine:
             for e in view.get("extensions") or []
             if isinstance(e, dict)
         ],
+        entra_login=_entra_login(view.get("extensions") or []),
     )
+
+
+def _entra_login(extensions: Sequence[Any]) -> str | None:
+    """The status of the extension that lets Entra users sign in, whatever it is called here; None: there is none."""
+    for one in extensions:
+        if isinstance(one, dict) and str(one.get("type", "")).lower().endswith(".aadloginforwindows"):
+            return str(_object(_first(one.get("statuses"))).get("code", ""))
+    return None
 
 
 def _object(value: Any) -> JsonObject:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rdp_remediate.models.base import Document, UtcTime
+from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
 
 RegistryValue = int | str | list[str] | dict[str, str] | None
 """DWord and QWord as int, String and ExpandString as str, MultiString as list, Binary as {"Binary": hex}; null: absent."""
@@ -106,14 +107,6 @@ class Session(Document):
     name: str
     user: str
     state: str
-
-
-class SignInSection(Document):
-    """Failed sign-ins (Security 4625) in the last `window_s` seconds, and who they came from."""
-
-    window_s: int
-    failed: int
-    sources: int = Field(description="distinct source addresses")
 
 
 class CertificateSection(Document):
@@ -217,6 +210,7 @@ class GuestAnswer(Document):
     certificate: CertificateSection | None = None
     addresses: list[Address] | None = None
     self_probe: SelfProbe | None = None
+    accounts: AccountsSection | None = None
     changes: list[GuestChange] | None = None
     events: list[LoggedEvent] | None = None
     repair: RepairSection | None = None

@@ -18,6 +18,8 @@ EVENTS: dict[tuple[str, str], tuple[int, ...]] = {
     ("System", "TermDD"): (50, 56),
     ("System", "Service Control Manager"): (7000, 7001, 7003, 7009, 7011, 7022, 7023, 7024, 7031, 7034, 7038),
     ("System", "NETLOGON"): (3210, 5719, 5722),
+    ("System", "Microsoft-Windows-Security-Kerberos"): (6,),
+    ("System", "Microsoft-Windows-Directory-Services-SAM"): (16965,),
     ("System", "Tcpip"): (4199, 4227, 4231),
     ("System", "Microsoft-Windows-WER-SystemErrorReporting"): (1001,),
     ("System", "Microsoft-Windows-Kernel-Power"): (41,),

@@ -19,26 +19,6 @@ function Get-AccountGroups($Asked, [string]$Sid, $Groups) {
     @{held = @($held | Sort-Object -Unique); nested = $nested }
 }
 
-function Get-Restrictions([string]$Name) {
-    # net user's labels are translated, the order of its lines is not: blocks are parted by empty lines, the third begins
-    # with the workstations, the fourth holds the hours. The word for "all" is the one that the guest account has.
-    $words = @{}
-    $guest = Get-CimInstance -ClassName Win32_UserAccount -Filter "LocalAccount=TRUE AND SID LIKE 'S-1-5-21-%-501'"
-    foreach ($who in $Name, [string]$guest.Name) {
-        $blocks = @(, @())
-        foreach ($line in @(net.exe user $who)) {
-            if (([string]$line).Trim()) { $blocks[-1] = @($blocks[-1]) + @([string]$line) }
-            elseif (@($blocks[-1]).Count -gt 0) { $blocks += , @() }
-        }
-        if ($blocks.Count -lt 5) { throw 'net user printed lines of another form' }
-        $words[$who] = @{workstations = ($blocks[2][0] -split ' {2,}')[-1].Trim()
-            hours = (@($blocks[3]) -join '|') -replace '^.*? {2,}', ''
-        }
-    }
-    $own, $usual = $words[$Name], $words[[string]$guest.Name]
-    @{hours = $own.hours -ne $usual.hours; workstations = $own.workstations -ne $usual.workstations }
-}
-
 function Add-LocalAccount($Found, $Asked) {
     if ($Asked.name -match '["/\\\[\]:;|=,+*?<>@]') { return }
     try { $user = Get-LocalUser -Name $Asked.name }

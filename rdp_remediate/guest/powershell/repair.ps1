@@ -16,7 +16,7 @@ $ConfirmPreference = 'None'
 # include events.ps1
 # include registry_values.ps1
 # include sign_ins.ps1
-# include user_rights.ps1
+# include sign_in_limits.ps1
 # include accounts.ps1
 # include collector.ps1
 # include record.ps1

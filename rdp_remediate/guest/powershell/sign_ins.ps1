@@ -20,7 +20,7 @@ function ConvertTo-StatusText($Value) {
 }
 
 function Split-User([string]$User) {
-    # DOMAIN\name, name@domain or name.
+    # A domain before a backslash, one behind an @, or none.
     $place, $name = '', $User
     if ($User -match '^([^\\]*)\\(.+)$') {
         $place = $Matches[1]
@@ -36,20 +36,26 @@ function Test-Asked($Asked, [string]$Name, [string]$Place) {
     -not $Asked.place -or -not $Place -or $Place -eq $Asked.place -or $Place -like "$($Asked.place).*"
 }
 
-function Get-AskedRecords($Asked, $Ids) {
-    # Data compares as it is written, so the usual spellings are looked for.
-    $names = foreach ($name in $Asked.name, $Asked.short) {
-        $name
-        $name.ToLowerInvariant()
-        $name.ToUpperInvariant()
-        $name.Substring(0, 1).ToUpperInvariant() + $name.Substring(1).ToLowerInvariant()
+function Get-AskedRecords($Ids, $Names) {
+    # The newest of a day. Data compares as it is written, so it only helps out where there are too many to look at all.
+    $filter = @{LogName = 'Security'; Id = $Ids; StartTime = (Get-Date).AddDays(-1) }
+    if ($Names) { $filter.Data = $Names }
+    $records = @(Get-Logged $filter 1000)
+    if ($records.Count -lt 1000) { return $records }
+    if ($Names) {
+        Add-Unavailable 'sign_ins.asked.older' 'truncated' "only the newest 1000 events of $($Ids -join ', ') were read"
+        return $records
     }
-    $filter = @{LogName = 'Security'; Id = $Ids; StartTime = (Get-Date).AddDays(-1); Data = @($names | Sort-Object -Unique) }
-    $records = @(Get-Logged $filter 300)
-    if ($records.Count -ge 300) {
-        Add-Unavailable 'sign_ins.asked.older' 'truncated' "only the newest 300 events of $($Ids -join ', ') were read"
-    }
-    $records
+    Get-AskedRecords $Ids $script:spellings
+}
+
+function Get-Desktops {
+    # 4624 of type 10, a new session, and 7, one that is taken up again; the other types are many.
+    $since = (Get-Date).AddDays(-1).ToUniversalTime().ToString('s') + '.000Z'
+    $types = "Data[@Name='LogonType']='10' or Data[@Name='LogonType']='7'"
+    $query = "*[System[(EventID=4624) and TimeCreated[@SystemTime>='$since']] and EventData[$types]]"
+    try { Get-WinEvent -LogName Security -FilterXPath $query -MaxEvents 300 }
+    catch { if ($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound*') { throw } }
 }
 
 function Get-AskedSignIns([string]$User) {
@@ -57,7 +63,13 @@ function Get-AskedSignIns([string]$User) {
     $found = @{failures = @() }
     $failures = @{}
     $more = @()
-    foreach ($record in @(Get-AskedRecords $asked (4625, 4740, 4825))) {
+    $script:spellings = @(foreach ($name in $asked.name, $asked.short) {
+            $name
+            $name.ToLowerInvariant()
+            $name.ToUpperInvariant()
+            $name.Substring(0, 1).ToUpperInvariant() + $name.Substring(1).ToLowerInvariant()
+        }) | Sort-Object -Unique
+    foreach ($record in @(Get-AskedRecords (4625, 4740, 4825))) {
         $values = @(foreach ($property in $record.Properties) { , $property.Value })
         $at = ConvertTo-UtcText $record.TimeCreated
         if ($record.Id -eq 4740) {
@@ -89,13 +101,18 @@ function Get-AskedSignIns([string]$User) {
     $rows = @($found.failures) + @($more)
     if ($rows.Count -gt 6) { Add-Unavailable 'sign_ins.asked.older' 'truncated' "$($rows.Count) kinds of failures, 6 are told" }
     $found.failures = @($rows | Select-Object -First 6)
-    foreach ($record in @(Get-AskedRecords $asked 4624)) {
+    foreach ($record in @(Get-Desktops)) {
         $values = @(foreach ($property in $record.Properties) { , $property.Value })
         if (-not (Test-Asked $asked ([string]$values[5]) ([string]$values[6]))) { continue }
-        $type = [int]$values[8]
-        # 10 a new session, 7 one that is taken up again; 3 is NLA's stage, or a file share.
-        if (($type -eq 10 -or $type -eq 7) -and -not $found.signed_in) { $found.signed_in = ConvertTo-UtcText $record.TimeCreated }
-        if ($type -eq 3 -and -not $found.authenticated) { $found.authenticated = ConvertTo-UtcText $record.TimeCreated }
+        $found.signed_in = ConvertTo-UtcText $record.TimeCreated
+        break
+    }
+    # Type 3 is NLA's stage, or a file share; it is only looked for under the usual spellings.
+    foreach ($record in @(Get-Logged @{LogName = 'Security'; Id = 4624; StartTime = (Get-Date).AddDays(-1); Data = $script:spellings } 300)) {
+        $values = @(foreach ($property in $record.Properties) { , $property.Value })
+        if ([int]$values[8] -ne 3 -or -not (Test-Asked $asked ([string]$values[5]) ([string]$values[6]))) { continue }
+        $found.authenticated = ConvertTo-UtcText $record.TimeCreated
+        break
     }
     $log = 'Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational'
     foreach ($record in @(Get-Logged @{LogName = $log; Id = 1149; StartTime = (Get-Date).AddDays(-1) } 300)) {

@@ -112,7 +112,7 @@ $script:stepKinds['user_right'] = @{
         param($target, $desired)
         $rights = 'SeRemoteInteractiveLogonRight', 'SeDenyRemoteInteractiveLogonRight', 'SeDenyNetworkLogonRight'
         if ($rights -cnotcontains $target.right) { return 'this right is not changed here' }
-        if ($desired -isnot [string] -or $desired -match '[\r\n=\[\]]') { return 'the holders are no list' }
+        if ($desired -isnot [string] -or $desired -cnotmatch '^[A-Za-z0-9 ._,\\-]*$') { return 'the holders are no list' }
         if ((Get-CimInstance -ClassName Win32_ComputerSystem).PartOfDomain) { return 'a policy of the domain may decide this right' }
         $null
     }

@@ -296,6 +296,7 @@ function Read-Everything([string]$SelfAddress) {
     Read-Os
     Read-Registry
     Read-Services
+    Read-System
     if (-not $script:fullLanguage -and $script:answer.slice -eq 2) { return }
     Read-Listener
     Read-Firewall

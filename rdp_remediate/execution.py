@@ -13,7 +13,7 @@ from typing import Any
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Fact, Reason, Unavailable
-from rdp_remediate.models.plan import JournalEntry, Outcome, Plan, Step
+from rdp_remediate.models.plan import WAIT, JournalEntry, Outcome, Plan, Step
 from rdp_remediate.models.run import Run
 from rdp_remediate.network.marker import read_marker
 from rdp_remediate.network.rule_comparison import same_rule
@@ -30,6 +30,8 @@ from rdp_remediate.ports import (
 
 SETTLED = (Outcome.APPLIED, Outcome.ALREADY_TRUE)
 BUSY_TRIES = 5
+WAIT_TRIES = 10
+"""How often a run looks again, `settle_s` apart, at something that ends by itself."""
 KILLED = "the kill switch is on"
 REPAIR_SECONDS = 60
 
@@ -42,21 +44,27 @@ class Ready:
     guest: tuple[Step, ...] = ()
     network: tuple[Step, ...] = ()
     waiting: tuple[Step, ...] = ()
+    looks_again: bool = False
 
     @property
     def any(self) -> bool:
-        """Something may run."""
-        return bool(self.platform or self.guest or self.network)
+        """Something may run, or the run waits for what ends by itself."""
+        return bool(self.platform or self.guest or self.network or self.looks_again)
 
 
 def ready(run: Run, journal: Sequence[JournalEntry]) -> Ready:
     """Sorts a plan's steps: an approved or unattended step may run once; the network waits for all inner steps.
 
-    The door stays shut while an inner step waits, failed or is unknown.
+    The door stays shut while an inner step waits, failed or is unknown. While something ends by itself nothing runs; when
+    the run has looked often enough, the power of the VM stays untouched all the same.
     """
-    steps = (run.plan or Plan()).steps
+    planned = (run.plan or Plan()).steps
     if run.mode not in (Mode.APPROVE, Mode.AUTO):
         return Ready()
+    unsettled_by_itself = any(step.kind == WAIT and step.expected != step.desired for step in planned)
+    if unsettled_by_itself and run.waits < WAIT_TRIES:
+        return Ready(looks_again=True)
+    steps = [s for s in planned if s.kind != WAIT and not (unsettled_by_itself and s.layer == "platform")]
     last = {entry.step.step_id: entry for entry in journal}
     open_steps = [s for s in steps if s.step_id not in last or _again(last[s.step_id], run)]
     may = [s for s in open_steps if s.step_id in run.approved or (run.mode is Mode.AUTO and s.approval is None)]

@@ -196,6 +196,13 @@ async def _act(run: Run, services: Services) -> Run:
             )
         return next_pass(run)
     able = execution.ready(run, journal)
+    if able.looks_again:
+        pause = services.settings.settle_s
+        # Without a pause nothing would be new at the second look but once.
+        tries = run.waits + 1 if pause else execution.WAIT_TRIES
+        services.progress(Progress("platform", "waiting for what ends by itself; nothing is changed meanwhile"))
+        waiting = run.model_copy(update={"waits": tries, "guest_answer": None})
+        return _park(waiting, Wait(kind="until", until=_in(services, pause), purpose="settle"), Phase.COLLECT)
     if able.platform:
         return await _act_platform(run, services, able.platform)
     if able.guest:

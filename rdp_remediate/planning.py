@@ -17,7 +17,7 @@ from rdp_remediate.facts.need import UnseenError
 from rdp_remediate.fixes.fix import Draft, Fix, Refused, all_fixes
 from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Unavailable
-from rdp_remediate.models.plan import Plan, Refusal, Risk, Step
+from rdp_remediate.models.plan import WAIT, Plan, Refusal, Risk, Step
 from rdp_remediate.models.report import Confidence, Finding, FindingStatus
 from rdp_remediate.network.entries import entries
 from rdp_remediate.network.exposure import admits_outside
@@ -136,7 +136,8 @@ def _step(one: Fix, draft: Draft, facts: Facts, findings: list[Finding], history
     sessions = None
     if draft.drops_sessions and not isinstance(people, Unavailable):
         sessions = sorted(one_session.id for one_session in people.value)
-    why = "; ".join(dict.fromkeys(reason for reason in asks if reason))
+    # Waiting changes nothing, so nobody has to be asked.
+    why = "" if draft.kind == WAIT else "; ".join(dict.fromkeys(reason for reason in asks if reason))
     return Step(
         step_id=step_id(one.name, draft),
         fix=one.name,

@@ -11,6 +11,7 @@ from rdp_remediate.models import guest as sections
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
 from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
+from rdp_remediate.models.guest_system import SystemSection
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class GuestFacts:
     accounts: Fact[AccountsSection]
     changes: Fact[list[sections.GuestChange]]
     events: Fact[list[sections.LoggedEvent]]
+    system: Fact[SystemSection]
     items: Mapping[str, Unavailable]
 
     def registry_value(self, path: str) -> Fact[sections.RegistryValue]:
@@ -75,6 +77,12 @@ class GuestFacts:
         if name.lower() not in by_name:
             return Unavailable(Reason.NOT_COLLECTED, f"the collector did not look for {name}", f"guest.services.{name}")
         return Observed(by_name[name.lower()], f"guest service {name}", self.services.at)
+
+    def system_item(self, name: str) -> Fact[SystemSection]:
+        """The section system, if this item of it (disk, memory, cpu or boot) was read."""
+        if isinstance(self.system, Unavailable):
+            return self.system
+        return self.items.get(f"system.{name}", self.system)
 
     def rdp_port(self) -> Fact[int]:
         r"""The port that TermService is set to listen on (RT\PortNumber)."""
@@ -144,6 +152,7 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         accounts=section("accounts", AccountsSection.model_validate),
         changes=section("changes", _changes.validate_python),
         events=section("events", _events.validate_python),
+        system=section("system", SystemSection.model_validate),
         items=items,
     )
 

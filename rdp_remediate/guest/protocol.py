@@ -30,9 +30,13 @@ How the collector derives each section (a model of the guest has to derive the s
   Remote Desktop or My store, else the Remote Desktop store's latest. self_probe: to the request's self_address, else
   to the first IPv4 address in text order. changes: seven days, see `GuestChange`. events: seven days, see
   `LoggedEvent`; which ones, $eventQueries in events.ps1.
+- system: Win32_LogicalDisk of %SystemDrive%, the sizes of Win32_OperatingSystem in megabytes, Win32_Processor's load (read
+  twice above 90), and of `bcdedit /enum {current}` ems (absent is off) and safeboot. The names of processes are there only
+  when memory is short or the load high.
 
 In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share), and self_probe, changes
-and events are not supported; slice 2 holds os and the other registry values and services only. Lists are sorted here, because
+and events are not supported; slice 2 holds os, system and the other registry values
+and services only. Lists are sorted here, because
 sorting in Windows depends on the culture.
 """
 

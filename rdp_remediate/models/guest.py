@@ -12,6 +12,7 @@ from pydantic import Field
 
 from rdp_remediate.models.base import Document, UtcTime
 from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
+from rdp_remediate.models.guest_system import SystemSection
 
 RegistryValue = int | str | list[str] | dict[str, str] | None
 """DWord and QWord as int, String and ExpandString as str, MultiString as list, Binary as {"Binary": hex}; null: absent."""
@@ -159,6 +160,7 @@ class LoggedEvent(Document):
     provider: str
     id: int
     count: int = Field(description="how many of the newest 200 of its provider are of this kind")
+    recent: int | None = Field(default=None, description="how many of them in the last 15 minutes, where more than one")
     data: list[str] = Field(
         default=[], description="the first four values of EventData in their order, 80 characters each"
     )
@@ -213,5 +215,6 @@ class GuestAnswer(Document):
     accounts: AccountsSection | None = None
     changes: list[GuestChange] | None = None
     events: list[LoggedEvent] | None = None
+    system: SystemSection | None = None
     repair: RepairSection | None = None
     unavailable: list[UnavailableSection] = []

@@ -7,6 +7,9 @@ from pydantic import Field
 
 from rdp_remediate.models.base import Document, JsonObject, UtcTime
 
+WAIT = "wait"
+"""The kind of a step that changes nothing: the run looks again later. It has no journal row."""
+
 
 class Risk(StrEnum):
     """What a step may cost; DESIGN section 4."""

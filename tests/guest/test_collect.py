@@ -12,7 +12,7 @@ from tests.winps import BASES, Winps, vectors
 
 SECTIONS = {
     "os", "registry", "services", "listener", "firewall", "sessions", "sign_ins", "certificate", "addresses",
-    "self_probe", "changes", "events", "accounts",
+    "self_probe", "changes", "events", "accounts", "system",
 }  # fmt: skip
 PLAIN_SECTIONS = SECTIONS - {"self_probe", "changes", "events"}
 HEALTHY: dict[str, dict[str, Any]] = {

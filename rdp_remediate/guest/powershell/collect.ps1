@@ -16,6 +16,7 @@ $WarningPreference = 'SilentlyContinue'
 # include sign_ins.ps1
 # include sign_in_limits.ps1
 # include accounts.ps1
+# include system.ps1
 # include collector.ps1
 
 Initialize-Answer

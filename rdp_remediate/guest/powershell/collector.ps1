@@ -279,6 +279,7 @@ function Read-Everything([string]$SelfAddress, [string]$User) {
     Read-Os
     Read-Registry
     Read-Services
+    Read-System
     if (-not $script:fullLanguage -and $script:answer.slice -eq 2) { return }
     Read-Listener
     Read-Firewall

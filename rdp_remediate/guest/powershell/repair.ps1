@@ -18,6 +18,7 @@ $ConfirmPreference = 'None'
 # include sign_ins.ps1
 # include sign_in_limits.ps1
 # include accounts.ps1
+# include system.ps1
 # include collector.ps1
 # include record.ps1
 # include steps.ps1

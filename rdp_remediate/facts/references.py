@@ -145,6 +145,11 @@ def is_running(vm: JsonObject) -> bool:
     return any(str(s.get("code", "")).lower() == "powerstate/running" for s in statuses)
 
 
+def location(vm: JsonObject) -> str | None:
+    """The region of a VM."""
+    return str(vm["location"]) if vm.get("location") else None
+
+
 def computer_name(vm: JsonObject) -> str | None:
     """The computer name that the agent reported, or the one of the OS profile."""
     properties = _object(vm.get("properties"))

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from rdp_remediate.guest.managed_run_command import ManagedRunCommandChannel
-from rdp_remediate.guest.run_command import RunCommandChannel
+from rdp_remediate.guest.run_command import FAILED, RunCommandChannel
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Fact, Reason, Unavailable
 from rdp_remediate.ports import GuestRequest, Rejected, Started, WriteOutcome
@@ -39,6 +39,8 @@ class ChannelPolicy:
         silent agent would stop both.
         """
         said = failed.detail.lower()
+        if not said.startswith(FAILED.lower()):
+            return None
         if _ACTION_EXTENSION in said and any(code in said for code in _EXTENSION_FAILED):
             return f"the extension of the action Run Command fails by itself ({failed.detail})"
         return None

@@ -26,6 +26,9 @@ from rdp_remediate.ports import (
     WriteOutcome,
 )
 
+FAILED = "Run Command failed"
+"""How the detail of a Run Command begins that Azure accepted and that ended as failed."""
+
 _SOURCE = "guest"
 _STDOUT = "componentstatus/stdout/"
 _STDERR = "componentstatus/stderr/"
@@ -66,7 +69,7 @@ class RunCommandChannel:
             return self._answer(operation, outcome.value)
         if isinstance(outcome, OutcomeUnknown):
             return Unavailable(Reason.SERVER_ERROR, f"The Run Command's end is not known: {outcome.detail}", _SOURCE)
-        return Unavailable(refusal_reason(outcome), f"Run Command failed: {outcome.detail}", _SOURCE)
+        return Unavailable(refusal_reason(outcome), f"{FAILED}: {outcome.detail}", _SOURCE)
 
     def _answer(self, operation: JsonObject, output: Any) -> Fact[JsonObject]:
         return checked(interpret_output(output, operation["slice"]), operation["run_id"], self._clock.now())

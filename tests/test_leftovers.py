@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from rdp_remediate.guest.managed_run_command import GIVEN_UP, ManagedRunCommandChannel
 from rdp_remediate.leftovers import delete_left_run_commands
+from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Reason
-from rdp_remediate.ports import GuestRequest, Rejected
+from rdp_remediate.ports import GuestRequest, Rejected, WriteOutcome
 from rdp_remediate.worker import expire
 from tests import factories as f
 from tests.fakes import FakeWrites
@@ -18,7 +19,7 @@ NAME = "rdp-remediate-r1-1-repair-0-0"
 class DyingWrites(FakeWrites):
     """The process dies once Azure has the request."""
 
-    async def put_run_command(self, vm_id: str, name: str, body: object) -> None:  # type: ignore[override]
+    async def put_run_command(self, vm_id: str, name: str, body: JsonObject) -> WriteOutcome:
         raise CrashError
 
 

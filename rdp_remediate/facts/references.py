@@ -145,6 +145,13 @@ def is_running(vm: JsonObject) -> bool:
     return any(str(s.get("code", "")).lower() == "powerstate/running" for s in statuses)
 
 
+def boot_diagnostics(vm: JsonObject) -> bool | None:
+    """Whether boot diagnostics are on; None where the VM does not say."""
+    profile = _object(_object(vm.get("properties")).get("diagnosticsProfile"))
+    enabled = _object(profile.get("bootDiagnostics")).get("enabled")
+    return enabled if isinstance(enabled, bool) else None
+
+
 def location(vm: JsonObject) -> str | None:
     """The region of a VM."""
     return str(vm["location"]) if vm.get("location") else None

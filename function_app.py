@@ -146,7 +146,7 @@ async def expire(timer: func.TimerRequest) -> None:
     """Every five minutes: NSG rules whose time is over are removed, if they are still exactly ours."""
     del timer
     for line in await worker.expire(await here.services()):
-        log.info("expired rule %s", line)
+        log.info("expired %s", line)
 
 
 @app.function_name("status")

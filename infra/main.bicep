@@ -18,6 +18,9 @@ param guestResourceGroups string[] = []
 @description('Resource groups in which the app may also repair: NSG rules, starting a VM, just-in-time requests, and Run Command.')
 param remediatedResourceGroups string[] = []
 
+@description('Also allow managed Run Commands there: the same scripts by another way, where the action Run Command is refused.')
+param allowManagedRunCommands bool = false
+
 @description('Settings of the app beside those that bind it to its storage, such as the mode and the sources.')
 param appSettings object = {}
 
@@ -60,6 +63,17 @@ resource guestRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
     description: roles.guest.description
     type: 'CustomRole'
     permissions: [{ actions: roles.guest.actions, notActions: [], dataActions: [], notDataActions: [] }]
+    assignableScopes: [subscription().id]
+  }
+}
+
+resource managedGuestRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowManagedRunCommands) {
+  name: guid(subscription().id, resourceGroupName, 'managed_guest')
+  properties: {
+    roleName: '${roles.managed_guest.name} (${resourceGroupName})'
+    description: roles.managed_guest.description
+    type: 'CustomRole'
+    permissions: [{ actions: roles.managed_guest.actions, notActions: [], dataActions: [], notDataActions: [] }]
     assignableScopes: [subscription().id]
   }
 }
@@ -118,6 +132,18 @@ module guestAssignments 'role_assignment.bicep' = [
     scope: resourceGroup(target)
     params: {
       roleDefinitionId: guestRole.id
+      principalId: app.outputs.principalId
+      token: token
+    }
+  }
+]
+
+module managedGuestAssignments 'role_assignment.bicep' = [
+  for target in (allowManagedRunCommands ? union(guestResourceGroups, remediatedResourceGroups) : []): {
+    name: '${name}-managed-guest-${uniqueString(target)}'
+    scope: resourceGroup(target)
+    params: {
+      roleDefinitionId: managedGuestRole.id
       principalId: app.outputs.principalId
       token: token
     }

@@ -1,6 +1,7 @@
 """Writes infra/roles.json, the rights of the app's identity, from what the code reads and changes.
 
-Three roles, because they are given on different scopes: `diagnose` reads, `guest` is Run Command, `remediate` changes.
+Roles that are given on different scopes: `diagnose` reads, `guest` is Run Command, `remediate` changes. `managed_guest`
+is optional: managed Run Command, the second way into Windows.
 Reads come from the resource types that rdp_remediate.arm reads and from its operations, changes from the ARM calls that
 can be made and from the permissions that each fix declares.
 
@@ -59,6 +60,11 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     ArmWrites.delete_security_rule.__name__: ("Microsoft.Network/networkSecurityGroups/securityRules/delete",),
     ArmWrites.start_virtual_machine.__name__: ("Microsoft.Compute/virtualMachines/start/action",),
     ArmWrites.run_command.__name__: ("Microsoft.Compute/virtualMachines/runCommand/action",),
+    ArmWrites.put_run_command.__name__: (
+        "Microsoft.Compute/virtualMachines/runCommands/read",
+        "Microsoft.Compute/virtualMachines/runCommands/write",
+    ),
+    ArmWrites.delete_run_command.__name__: ("Microsoft.Compute/virtualMachines/runCommands/delete",),
     ArmWrites.initiate_jit.__name__: ("Microsoft.Security/locations/jitNetworkAccessPolicies/initiate/action",),
     ArmWrites.poll.__name__: ("Microsoft.Compute/locations/operations/read",),
 }
@@ -68,6 +74,9 @@ _INSTANCE_VIEW = "Microsoft.Compute/virtualMachines/instanceView/read"
 _RESOURCE_GROUP = "Microsoft.Resources/subscriptions/resourceGroups/read"
 #: Classic VMs: the provider is retired and unknown in most subscriptions, where naming it makes Azure refuse the role.
 _LEFT_OUT = ("microsoft.classiccompute/",)
+
+#: The optional second way into Windows; without its role it is refused and the report says so.
+_MANAGED = "/virtualmachines/runcommands/"
 
 #: How Azure writes the words; the code keeps resource types in lower case.
 _WORDS = (
@@ -117,12 +126,14 @@ def _sorted(actions: Iterable[str]) -> list[str]:
 
 
 def build() -> dict[str, dict[str, object]]:
-    """The three roles."""
+    """The roles."""
     types = [name for name in (*GENUINE, *PLAIN) if not name.startswith(_LEFT_OUT)]
     reads = [_read_of(name) for name in types] + [_INSTANCE_VIEW]
     reads += [action for actions in OPERATIONS.values() for action in actions]
     asked = [action for actions in WRITES.values() for action in actions]
     asked += [action for fix in all_fixes() for action in fix.permissions]
+    managed = [action for action in asked if _MANAGED in action.lower()]
+    asked = [action for action in asked if action not in managed]
     reads += [action for action in asked if action.lower().endswith("/read")]
     writes = [action for action in asked if not action.lower().endswith("/read")]
     guest = [action for action in writes if "/runcommand/" in action.lower()]
@@ -136,6 +147,11 @@ def build() -> dict[str, dict[str, object]]:
             "name": "RDP Remediate Guest",
             "description": "Runs the collector, and repairs where the mode allows, inside Windows through Run Command.",
             "actions": _sorted(guest),
+        },
+        "managed_guest": {
+            "name": "RDP Remediate Guest through managed Run Command",
+            "description": "Optional: the same scripts as managed Run Commands where the action Run Command is refused.",
+            "actions": _sorted(managed),
         },
         "remediate": {
             "name": "RDP Remediate Repair",

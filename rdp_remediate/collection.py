@@ -247,6 +247,9 @@ async def _start_guest(
         GuestRequest(
             run_id=run.run_id,
             script="collect",
+            attempt=run.attempt("collect"),
+            location=references.location(vm),
+            managed_because=run.managed_because,
             user=run.target.user,
             self_address=address,
             deadline_s=GUEST_SECONDS,

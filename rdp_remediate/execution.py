@@ -167,7 +167,7 @@ async def finish(
 
 
 async def start_repair(
-    run: Run, services: Services, entries: Sequence[JournalEntry], address: str | None
+    run: Run, services: Services, entries: Sequence[JournalEntry], address: str | None, location: str | None
 ) -> WriteOutcome:
     """Sends all guest steps of a pass in ONE Run Command."""
     for entry in entries:
@@ -175,6 +175,9 @@ async def start_repair(
     request = GuestRequest(
         run_id=run.run_id,
         script="repair",
+        attempt=run.attempt("repair"),
+        location=location,
+        managed_because=run.managed_because,
         user=run.target.user,
         self_address=address,
         deadline_s=REPAIR_SECONDS,

@@ -18,7 +18,8 @@ async def poll_guest(services: Services, operation_id: str, until: datetime) -> 
         polled = await services.guest.poll(state)
         if not isinstance(polled, Started):
             if not isinstance(polled, Unavailable):
-                await services.ledger.put_operation(operation_id, {"answer": polled.value})
+                kept = {"answer": polled.value, "managed_because": state.get("managed_because")}
+                await services.ledger.put_operation(operation_id, kept)
             return polled
         await services.ledger.put_operation(operation_id, polled.operation)
         if services.clock.now() + timedelta(seconds=polled.retry_after_s) > until:

@@ -155,6 +155,9 @@ async def _ask_second_slice(run: Run, services: Services, bundle: Bundle) -> Run
     request = GuestRequest(
         run_id=run.run_id,
         script="collect",
+        attempt=run.attempt("slice2"),
+        location=_location(bundle),
+        managed_because=run.managed_because,
         slice=2,
         user=run.target.user,
         self_address=_self_address(bundle),
@@ -209,7 +212,7 @@ async def _act(run: Run, services: Services) -> Run:
         entries = await execution.intend(run, services, able.guest)
         if entries:
             bundle = await services.ledger.get_bundle(run.bundles[-1])
-            started = await execution.start_repair(run, services, entries, _self_address(bundle))
+            started = await execution.start_repair(run, services, entries, _self_address(bundle), _location(bundle))
             if isinstance(started, Started):
                 operation_id = f"{run.run_id}-repair-{run.pass_number}"
                 await services.ledger.put_operation(operation_id, started.operation)
@@ -337,6 +340,9 @@ async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: d
     answer = await poll_guest(services, operation_id, until)
     if isinstance(answer, Started):
         return run.model_copy(update={"due_at": _in(services, answer.retry_after_s)})
+    state = await services.ledger.get_operation(operation_id) or {}
+    if because := state.get("managed_because"):
+        run = run.model_copy(update={"managed_because": because})
     if wait.purpose == "slice":
         run = await _keep(run, services, collection.with_second_slice(bundle, answer))
         moved = _unpark(run)
@@ -396,6 +402,10 @@ def _self_address(bundle: Bundle) -> str | None:
         if addresses:
             return addresses[0]
     return None
+
+
+def _location(bundle: Bundle) -> str | None:
+    return references.location(bundle.resources.get(bundle.target.vm_id.lower(), {}))
 
 
 def _park(run: Run, wait: Wait, resume: Phase) -> Run:

@@ -126,6 +126,14 @@ class ArmWrites(Protocol):
         """Sends one action Run Command; the operation is returned as `Started`."""
         ...
 
+    async def put_run_command(self, vm_id: str, name: str, body: JsonObject) -> WriteOutcome:
+        """Creates one managed Run Command that is not there yet; `Started`, and its end is the resource with its view."""
+        ...
+
+    async def delete_run_command(self, vm_id: str, name: str) -> WriteOutcome:
+        """Deletes one managed Run Command; `Completed` only when there is none any more."""
+        ...
+
     async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
         """Asks Defender for just-in-time access."""
         ...
@@ -137,10 +145,19 @@ class ArmWrites(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GuestRequest:
-    """What one Run Command asks the guest; see guest/protocol.py for its wire form."""
+    """What one Run Command asks the guest; see guest/protocol.py for its wire form.
+
+    Attributes:
+        attempt: Sets this request apart from the others of its run: pass, purpose and replans.
+        location: The VM's region, which a managed Run Command has to name.
+        managed_because: Why the action Run Command is not asked any more in this run, or None.
+    """
 
     run_id: str
     script: Literal["collect", "repair"]
+    attempt: str = ""
+    location: str | None = None
+    managed_because: str | None = None
     slice: int = 1
     user: str | None = None
     self_address: str | None = None
@@ -226,7 +243,23 @@ class Records(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class RunCommandNotes(Protocol):
+    """Managed Run Commands of ours by name, so that one that a lost process left behind is deleted later."""
+
+    async def note_run_command(self, vm_id: str, name: str, until: datetime) -> None:
+        """Remembers a managed Run Command before it is created, and from when on it may be deleted."""
+        ...
+
+    async def forget_run_command(self, vm_id: str, name: str) -> None:
+        """Forgets one that is gone."""
+        ...
+
+    def left_run_commands(self, now: datetime) -> AsyncIterator[tuple[str, str]]:
+        """VM id and name of those whose time is over."""
+        ...
+
+
+class Ledger(RunCommandNotes, Protocol):
     """What runs, journal, brakes and parked operations mean, written once over `Records`. Raises StoreError and its children."""
 
     async def load(self, run_id: str) -> Run | None:

@@ -96,6 +96,8 @@ async def open_services(
     from rdp_remediate.arm.polling import PollTimes
     from rdp_remediate.arm.reads import AzureReads
     from rdp_remediate.arm.writes import AzureWrites
+    from rdp_remediate.guest.channels import GuestChannels
+    from rdp_remediate.guest.managed_run_command import ManagedRunCommandChannel
     from rdp_remediate.guest.run_command import RunCommandChannel
     from rdp_remediate.logs.queries import AzureLogQueries
     from rdp_remediate.probe.bundle_prober import BundleProber
@@ -126,16 +128,18 @@ async def open_services(
     )
     # On loopback an answer takes milliseconds; the Internet's deadlines would make every silent endpoint cost 12 s.
     times = ProbeTimes.short(LAB_PROBE_S) if settings.in_lab else ProbeTimes()
+    ledger = open_ledger(settings, own_records, clock)
+    guest = GuestChannels(RunCommandChannel(writes, clock), ManagedRunCommandChannel(writes, clock, ledger))
     built = list(sinks) if sinks is not None else await _sinks(settings, credential)
     try:
         yield Services(
             settings=settings,
             reads=AzureReads(clients, correlation_id=identity, poll_times=short),
             writes=writes,
-            guest=RunCommandChannel(writes, clock),
+            guest=guest,
             prober=BundleProber(times, connect_to=connect_to(settings)),
             logs=logs,
-            ledger=open_ledger(settings, own_records, clock),
+            ledger=ledger,
             clock=clock,
             sinks=built,
             progress=progress or (lambda _: None),

@@ -220,21 +220,26 @@ _EXPIRED = {Outcome.UNDONE: "removed", Outcome.STALE: "left in place: somebody c
 
 
 async def expire(services: Services) -> list[str]:
-    """Removes the NSG rules whose time is over and that are still exactly ours; says what became of each."""
+    """Removes the NSG rules whose time is over and that are still exactly ours, and managed Run Commands that were left.
+
+    Returns:
+        What became of each.
+    """
     from rdp_remediate.execution import undo_rule  # noqa: PLC0415 - intake must not pay for it
+    from rdp_remediate.leftovers import delete_left_run_commands  # noqa: PLC0415
 
     said = []
     async for entry in services.ledger.expired(services.clock.now()):
         name = str(entry.step.target.get("name"))
         if services.settings.kill_switch or await services.ledger.killed():
-            said.append(f"{name}: left in place, the kill switch is on")
+            said.append(f"rule {name}: left in place, the kill switch is on")
             continue
         outcome = await undo_rule(services, entry)
         if outcome in (Outcome.UNDONE, Outcome.STALE):
             # A rule that somebody changed is theirs now; it is named once and never looked at again.
             await services.ledger.forget_opening(entry)
-        said.append(f"{name}: {_EXPIRED.get(outcome, 'still there, it is tried again')}")
-    return said
+        said.append(f"rule {name}: {_EXPIRED.get(outcome, 'still there, it is tried again')}")
+    return [*said, *[f"Run Command {one}" for one in await delete_left_run_commands(services)]]
 
 
 async def approve(ledger: Ledger, run_id_: str, step_id: str, person: str) -> RunMessage:

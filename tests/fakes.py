@@ -220,6 +220,17 @@ class FakeWrites:
         """Not used: the guest has a fake of its own."""
         raise AssertionError(f"Run Command on {vm_id} beside the guest channel: {body}")
 
+    async def put_run_command(self, vm_id: str, name: str, body: JsonObject) -> WriteOutcome:
+        """Not used: the guest has a fake of its own."""
+        raise AssertionError(f"managed Run Command {name} on {vm_id} beside the guest channel: {body}")
+
+    async def delete_run_command(self, vm_id: str, name: str) -> WriteOutcome:
+        """Deletes one, whether it is there or not."""
+        instead = self._world.begin("delete_run_command", name)
+        if isinstance(instead, Rejected):
+            return instead
+        return OutcomeUnknown(instead) if instead else Completed(None)
+
     async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
         """Opens the port as Defender does: an allow rule of its own above its deny."""
         instead = self._world.begin("initiate_jit", policy_id)

@@ -7,6 +7,7 @@ from typing import Any
 from azure.mgmt.compute.models import RunCommandInput
 from azure.mgmt.network.models import SecurityRule
 
+from rdp_remediate.arm import managed_run_command
 from rdp_remediate.arm.answers import FAILURES, Answer, ForeignUrlError, answer_of, refusal, sentence, write_failure
 from rdp_remediate.arm.clients import ArmClients, correlated
 from rdp_remediate.arm.ids import ArmId, parse
@@ -120,6 +121,32 @@ class AzureWrites(ArmWrites):
             await vms.begin_run_command(str(arm.group), arm.name, RunCommandInput(body), polling=first)
 
         return await self._shielded(self._begun(start, f"Run Command on VM {arm.name}", wants_result=True))
+
+    async def put_run_command(self, vm_id: str, name: str, body: JsonObject) -> WriteOutcome:
+        """Creates one managed Run Command that is not there yet; `Started`, and its end is the resource with its view."""
+        arm = managed_run_command.resource_of(vm_id, name)
+        if arm is None:
+            return _MALFORMED_ID
+
+        async def put() -> WriteOutcome:
+            with correlated(self._correlation_id):
+                begun = await managed_run_command.create(self._clients, arm, body)
+            return begun if isinstance(begun, Rejected) else self._outcome(begun)
+
+        return await self._shielded(put())
+
+    async def delete_run_command(self, vm_id: str, name: str) -> WriteOutcome:
+        """Deletes one managed Run Command; `Completed` only when there is none any more."""
+        arm = managed_run_command.resource_of(vm_id, name)
+        if arm is None:
+            return _MALFORMED_ID
+
+        async def delete() -> WriteOutcome:
+            with correlated(self._correlation_id):
+                ended = await managed_run_command.delete(self._clients, arm)
+            return ended if isinstance(ended, Rejected | OutcomeUnknown) else self._outcome(ended)
+
+        return await self._shielded(delete())
 
     async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
         """Asks Defender for just-in-time access."""
@@ -265,6 +292,9 @@ def redact_result(value: Any) -> Any:
     entries = value.get("value") if isinstance(value, dict) else None
     if isinstance(entries, list):
         return value
+    properties = value.get("properties") if isinstance(value, dict) else None
+    if isinstance(properties, dict) and isinstance(properties.get("instanceView"), dict):
+        return {**redact(value), "properties": {**redact(properties), "instanceView": properties["instanceView"]}}
     return redact(value)
 
 

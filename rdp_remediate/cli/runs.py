@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from rdp_remediate.errors import StoreError
+from rdp_remediate.leftovers import delete_left_run_commands
 from rdp_remediate.models.report import Report
 from rdp_remediate.models.run import Phase, Run
 from rdp_remediate.pipeline import advance, report_of
@@ -22,6 +23,8 @@ async def run_to_end(run: Run, services: Services) -> tuple[Run, Report | None]:
         StoreError: Another process works on this run.
     """
     clock, ledger = services.clock, services.ledger
+    # What an earlier run of this command lost; the app has a timer for it.
+    await delete_left_run_commands(services)
     current = await ledger.create(run)
     while current.phase is not Phase.DONE:
         claimed = await ledger.claim(current.run_id, clock.now() + timedelta(seconds=CLAIM_S))

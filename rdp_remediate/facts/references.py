@@ -151,6 +151,18 @@ def agent_is_ready(vm: JsonObject) -> bool:
     return any(str(s.get("code", "")).lower() == "provisioningstate/succeeded" for s in _objects(agent.get("statuses")))
 
 
+def boot_diagnostics(vm: JsonObject) -> bool | None:
+    """Whether boot diagnostics are on; None where the VM does not say."""
+    profile = _object(_object(vm.get("properties")).get("diagnosticsProfile"))
+    enabled = _object(profile.get("bootDiagnostics")).get("enabled")
+    return enabled if isinstance(enabled, bool) else None
+
+
+def location(vm: JsonObject) -> str | None:
+    """The region of a VM."""
+    return str(vm["location"]) if vm.get("location") else None
+
+
 def computer_name(vm: JsonObject) -> str | None:
     """The computer name that the agent reported, or the one of the OS profile."""
     properties = _object(vm.get("properties"))

@@ -8,6 +8,7 @@ the last 4,096 bytes of stdout come back. An agent that does not report fails th
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from rdp_remediate.guest.protocol import decode_answer, encode_request
@@ -24,6 +25,9 @@ from rdp_remediate.ports import (
     Started,
     WriteOutcome,
 )
+
+FAILED = "Run Command failed"
+"""How the detail of a Run Command begins that Azure accepted and that ended as failed."""
 
 _SOURCE = "guest"
 _STDOUT = "componentstatus/stdout/"
@@ -65,16 +69,20 @@ class RunCommandChannel:
             return self._answer(operation, outcome.value)
         if isinstance(outcome, OutcomeUnknown):
             return Unavailable(Reason.SERVER_ERROR, f"The Run Command's end is not known: {outcome.detail}", _SOURCE)
-        return Unavailable(refusal_reason(outcome), f"Run Command failed: {outcome.detail}", _SOURCE)
+        return Unavailable(refusal_reason(outcome), f"{FAILED}: {outcome.detail}", _SOURCE)
 
     def _answer(self, operation: JsonObject, output: Any) -> Fact[JsonObject]:
-        answer = interpret_output(output, operation["slice"])
-        if isinstance(answer, Unavailable):
-            return answer
-        repair = answer.get("repair")
-        if repair is not None and repair["run_id"] != operation["run_id"]:
-            return Unavailable(Reason.MALFORMED, "The answer belongs to another run's repair.", _SOURCE)
-        return Observed(answer, _SOURCE, self._clock.now())
+        return checked(interpret_output(output, operation["slice"]), operation["run_id"], self._clock.now())
+
+
+def checked(answer: JsonObject | Unavailable, run_id: str, at: datetime) -> Fact[JsonObject]:
+    """Returns a decoded answer as a fact, if it is an answer to this run."""
+    if isinstance(answer, Unavailable):
+        return answer
+    repair = answer.get("repair")
+    if repair is not None and repair["run_id"] != run_id:
+        return Unavailable(Reason.MALFORMED, "The answer belongs to another run's repair.", _SOURCE)
+    return Observed(answer, _SOURCE, at)
 
 
 def run_command_body(request: GuestRequest) -> JsonObject:

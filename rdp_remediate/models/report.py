@@ -150,6 +150,17 @@ class Delivery(Document):
     detail: str
 
 
+class PasteBlock(Document):
+    """Commands that a person pastes: a way into Windows, or what to look at and set there. Never a secret."""
+
+    title: str
+    prompt: Literal["cmd", "powershell", "azure_cli"] = Field(description="cmd: lines that PowerShell takes as well")
+    only_if: str | None = Field(default=None, description="what has to be seen before these lines are typed")
+    note: str | None = None
+    faults: list[str] = []
+    lines: list[str]
+
+
 class Report(Document):
     """What people and machines read about one run."""
 
@@ -173,6 +184,7 @@ class Report(Document):
     probes: dict[str, list[ProbeView]] = Field(default={}, description="before and after")
     changes: list[dict[str, Any]] = []
     notes: list[str] = []
+    paste: list[PasteBlock] = Field(default=[], description="commands for a person, where no channel or no fix does it")
     timings: dict[str, float] = {}
     unavailable: list[UnavailableFact] = []
     deliveries: list[Delivery] = []

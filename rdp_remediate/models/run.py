@@ -59,6 +59,9 @@ class Run(Document):
     tier: int = Field(default=1, description="2: Run Command is wanted")
     bundles: list[str] = Field(default=[], description="store references, one a pass, in order")
     guest_answer: str | None = Field(default=None, description="reference of the answer that repair ended with")
+    managed_because: str | None = Field(
+        default=None, description="why Windows is asked through managed Run Commands; null: through the action"
+    )
     plan: Plan | None = None
     approved: dict[str, str] = Field(default={}, description="step id to the person who approved it")
     replans: int = Field(default=0, description="how often a stale step was planned again; at most five times")
@@ -71,6 +74,10 @@ class Run(Document):
     claimed_until: UtcTime | None = None
     deliveries: list[Delivery] = []
     done: Done | None = None
+
+    def attempt(self, purpose: Literal["collect", "slice2", "repair"]) -> str:
+        """What sets one request to Windows apart from the others of this run; the same again after a crash."""
+        return f"{self.pass_number}-{purpose}-{self.replans}-{self.busy_tries}"
 
 
 class RunMessage(Document):

@@ -10,6 +10,7 @@ from rdp_remediate.models.plan import JournalEntry, Plan
 from rdp_remediate.models.report import Diagnosis, ProbeView, Report, Verdict
 from rdp_remediate.models.run import Run
 from rdp_remediate.report.notes import notes
+from rdp_remediate.report.ready_to_paste import paste_blocks
 
 
 def build(
@@ -49,6 +50,7 @@ def build(
         probes=_probes(diagnoses),
         changes=_changes(bundles),
         notes=notes(run, bundles, diagnoses, journal),
+        paste=paste_blocks(run, bundles, diagnoses, journal),
         timings=_timings(run, bundles, journal, at),
         unavailable=bundles[-1].unavailable if bundles else [],
         deliveries=run.deliveries,

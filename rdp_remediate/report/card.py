@@ -69,6 +69,7 @@ def _sections(report: Report) -> list[_Section]:
     ]
     rules = [line for view in report.path for line in (deciding.headline(view), *deciding.deciders(view))]
     planned = [f"{plain(step.title)} ({sections.risks_of(step)})" for step in sections.open_steps(report)]
+    paste = [line for block in report.paste for line in (sections.paste_title(block), *block.lines)]
     undo = sections.undo_command(report)
     done = [f"{sections.action_symbol(e)} {sections.action_line(e)}" for e in report.actions]
     return [
@@ -76,6 +77,7 @@ def _sections(report: Report) -> list[_Section]:
         _Section("Waits for a person", waits or [approve_command(report, one) for one in report.waiting]),
         _Section("Not repaired here", sections.refusals(report)),
         _Section("By hand", [f"{fault}: {steps}" for fault, steps in sections.by_hand(report)]),
+        _Section("Ready to paste", paste),
         _Section("Planned, not done" if report.actions else "Would be changed (nothing was)", planned),
         _Section("Could not see", sections.unseen(report)),
         _Section("Which rule decides", rules),

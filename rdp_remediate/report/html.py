@@ -34,6 +34,7 @@ def page(report: Report) -> str:
             *_section("Planned, not done" if report.actions else "Would be changed (nothing was)", _open(report)),
             *_section("Not repaired here", _list(sections.refusals(report))),
             *_section("By hand", _list(f"{fault}: {steps}" for fault, steps in sections.by_hand(report))),
+            *_section("Ready to paste", _paste(report)),
             *_section("Which rule decides", "".join(_decision(view) for view in report.path)),
             *_section("Notes", _list(sections.other_findings(report)) + _notes(report)),
             *_section("Could not see", _list(sections.unseen(report))),
@@ -133,6 +134,14 @@ def _waiting(report: Report) -> str:
 
 def _open(report: Report) -> str:
     return _list(f"{plain(step.title)} ({sections.risks_of(step)})" for step in sections.open_steps(report))
+
+
+def _paste(report: Report) -> str:
+    items = []
+    for block in report.paste:
+        code = "\n".join(plain(line) for line in block.lines)
+        items.append(f"<li>{_text(sections.paste_title(block))}<pre>{escape(code)}</pre></li>")
+    return f"<ul>{''.join(items)}</ul>" if items else ""
 
 
 def _decision(view: PathView) -> str:

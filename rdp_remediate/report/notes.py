@@ -33,6 +33,7 @@ def notes(
     """Every note of a run, most important first."""
     return [
         *_mode(run, journal),
+        *_channel(run),
         *_temporary(journal),
         *_authors(bundles, journal),
         *_waits(run),
@@ -62,6 +63,16 @@ def _mode(run: Run, journal: Sequence[JournalEntry]) -> list[str]:
     if run.mode in (Mode.OFF, Mode.OBSERVE):
         return [f"Nothing was changed, because the mode is {run.mode.value}{because}."]
     return [f"Nothing was changed. The mode is {run.mode.value}{because}."]
+
+
+def _channel(run: Run) -> list[str]:
+    """Which way into Windows was taken when it is not the usual one, and why."""
+    if not run.managed_because:
+        return []
+    return [
+        f"Windows was asked through managed Run Commands, because {plain(run.managed_because)}. Each is deleted from the VM "
+        "when its answer is there."
+    ]
 
 
 def _temporary(journal: Sequence[JournalEntry]) -> list[str]:

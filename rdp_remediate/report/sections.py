@@ -2,7 +2,7 @@
 
 from rdp_remediate.models.bundle import UnavailableFact
 from rdp_remediate.models.plan import JournalEntry, Outcome, Step
-from rdp_remediate.models.report import Finding, FindingStatus, Report
+from rdp_remediate.models.report import Finding, FindingStatus, PasteBlock, Report
 from rdp_remediate.report.wording import OUTCOME_WORDS, PROOF_WORDS, REASON_WORDS, last_name, plain
 
 _TROUBLE = (Outcome.FAILED, Outcome.OUTCOME_UNKNOWN, Outcome.STALE)
@@ -99,6 +99,20 @@ def by_hand(report: Report) -> list[tuple[str, str]]:
         r for r in report.plan.refusals if r.code == "by_hand" and r.fault not in known and r.fault not in covered
     ]
     return said + [(r.fault, plain(r.why)) for r in refused]
+
+
+PROMPT_WORDS = {
+    "cmd": "cmd or PowerShell in Windows",
+    "powershell": "PowerShell",
+    "azure_cli": "Azure CLI",
+}
+
+
+def paste_title(block: PasteBlock) -> str:
+    """What a block of commands is for, where it is typed, and what has to be seen before."""
+    only = f" ONLY IF {plain(block.only_if)}." if block.only_if else ""
+    note = f" Note: {plain(block.note)}." if block.note else ""
+    return f"{plain(block.title)} ({PROMPT_WORDS[block.prompt]}).{only}{note}"
 
 
 def refusals(report: Report) -> list[str]:

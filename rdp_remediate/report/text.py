@@ -32,6 +32,7 @@ def lines(report: Report, *, explain: bool = False) -> list[str]:
     out += _section("Would be changed (nothing was)" if not report.actions else "Planned, not done", _open(report))
     out += _section("Not repaired here", _bullets(sections.refusals(report)))
     out += _section("By hand", _bullets(f"{fault}: {steps}" for fault, steps in sections.by_hand(report)))
+    out += _section("Ready to paste", _paste(report))
     out += _section("Which rule decides", _deciding(report, explain=explain))
     out += _section("Notes", [*_bullets(sections.other_findings(report)), *_notes(report)])
     out += _section("Could not see", _unseen(report, explain=explain))
@@ -69,6 +70,14 @@ def _waiting(report: Report) -> list[str]:
         out.append(f"    {approve_command(report, step.step_id)}")
     named = {step.step_id for step in report.plan.steps}
     return out + [f"  • {approve_command(report, one)}" for one in report.waiting if one not in named]
+
+
+def _paste(report: Report) -> list[str]:
+    out = []
+    for block in report.paste:
+        out += _wrapped(sections.paste_title(block), "  • ", "    ")
+        out += [f"    {plain(line)}" for line in block.lines]
+    return out
 
 
 def _open(report: Report) -> list[str]:

@@ -12,11 +12,12 @@ from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Bundle
 from rdp_remediate.models.plan import JournalEntry, Outcome
 from rdp_remediate.ports import Record
-from rdp_remediate.store.rows import ATTEMPTS, Rows
+from rdp_remediate.store.rows import ATTEMPTS, Rows, row_key
 
 _JOURNAL = "journal"
 _OPERATIONS = "operations"
 _RULES = "rules"
+_RUN_COMMANDS = "run_commands"
 
 COUNTED_DAYS = 7
 _KEPT_DAYS = 30
@@ -117,6 +118,21 @@ class JournalRows(Rows):
 
         await self._change(_RULES, _rule_key(entry), write)
 
+    async def note_run_command(self, vm_id: str, name: str, until: datetime) -> None:
+        """Remembers a managed Run Command before it is created, and from when on it may be deleted."""
+        row = {"vm_id": vm_id, "name": name, "until": until.isoformat()}
+        await self._records.replace(_RUN_COMMANDS, _run_command_key(vm_id, name), row, None)
+
+    async def forget_run_command(self, vm_id: str, name: str) -> None:
+        """Forgets one that is gone."""
+        await self._records.delete(_RUN_COMMANDS, _run_command_key(vm_id, name))
+
+    async def left_run_commands(self, now: datetime) -> AsyncIterator[tuple[str, str]]:
+        """VM id and name of those whose time is over."""
+        async for record in self._records.scan(_RUN_COMMANDS):
+            if datetime.fromisoformat(record.value["until"]) <= now:
+                yield record.value["vm_id"], record.value["name"]
+
     async def put_bundle(self, run_id: str, pass_number: int, bundle: Bundle) -> str:
         """Keeps a bundle and returns its reference."""
         reference = f"bundles/{run_id}/{pass_number}.json"
@@ -183,6 +199,10 @@ def _entry_of(value: JsonObject, key: str) -> JournalEntry:
 
 def _entry_key(entry: JournalEntry) -> str:
     return f"{entry.run_id}:{entry.number:06d}"
+
+
+def _run_command_key(vm_id: str, name: str) -> str:
+    return f"{name}:{row_key(vm_id)}"
 
 
 def _rule_key(entry: JournalEntry) -> str:

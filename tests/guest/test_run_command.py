@@ -181,6 +181,12 @@ class FakeWrites:
     async def start_virtual_machine(self, vm_id: str) -> WriteOutcome:
         raise AssertionError(vm_id)
 
+    async def put_run_command(self, vm_id: str, name: str, body: Any) -> WriteOutcome:
+        raise AssertionError(name)
+
+    async def delete_run_command(self, vm_id: str, name: str) -> WriteOutcome:
+        raise AssertionError(name)
+
     async def initiate_jit(self, policy_id: str, body: Any) -> WriteOutcome:
         raise AssertionError(policy_id)
 

@@ -83,3 +83,10 @@ def test_what_is_never_done_is_not_allowed(roles: dict[str, Any]) -> None:
     ):
         assert never not in every
     assert actions(roles, "guest") == {"microsoft.compute/virtualmachines/runcommand/action"}
+
+
+def test_managed_run_commands_are_a_right_of_their_own_that_nobody_has_to_give(roles: dict[str, Any]) -> None:
+    base = "microsoft.compute/virtualmachines/runcommands"
+    assert actions(roles, "managed_guest") == {f"{base}/read", f"{base}/write", f"{base}/delete"}
+    assert not any("/runcommands/" in one for one in actions(roles, "diagnose", "guest", "remediate"))
+    assert "param allowManagedRunCommands bool = false" in (INFRA / "main.bicep").read_text(encoding="utf-8")

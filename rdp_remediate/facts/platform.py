@@ -104,6 +104,12 @@ def read_vm(raw: JsonObject) -> VirtualMachine:
     )
 
 
+def power_word(vm: VirtualMachine) -> str:
+    """Power and agent in one word, which a restart compares before it acts."""
+    agent = "no agent" if vm.agent is None else "agent ready" if vm.agent.ready else "agent not ready"
+    return f"{vm.power_state or 'in an unknown power state'}, {agent}"
+
+
 def _object(value: Any) -> JsonObject:
     if not isinstance(value, dict):
         raise TypeError("expected a JSON object")

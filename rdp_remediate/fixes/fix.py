@@ -59,6 +59,16 @@ class Refused:
     owner: str | None = None
 
 
+def locked(facts: Facts) -> Refused | None:
+    """The refusal of whatever writes to Azure while a read-only lock forbids it."""
+    lock = facts.read_only_lock
+    if lock is None:
+        return None
+    return Refused(
+        "locked", f"The read-only lock {lock.lock_id.rsplit('/', 1)[-1]} forbids it.", "the owner of the lock"
+    )
+
+
 Yielded = Draft | Refused
 Generate = Callable[[Facts, Sequence[Finding]], Iterator[Yielded]]
 

@@ -67,6 +67,7 @@ def test_no_step_ever_does_what_is_never_done() -> None:
                 "security_rule",
                 "jit_request",
                 "start_vm",
+                "restart_vm",
             }
             if step.kind == "security_rule":
                 properties = step.desired["properties"]

@@ -17,7 +17,7 @@ _OWNER = {Refusal.FOREIGN_NSG: "the service that manages this NSG"}
 @fix(
     faults=("egress-blocked-for-agent",),
     layer="network",
-    order=81,
+    order=16,
     permissions=(
         "Microsoft.Network/networkSecurityGroups/read",
         "Microsoft.Network/networkSecurityGroups/securityRules/read",

@@ -28,7 +28,7 @@ _MOST_NAMES = 5
 @fix(
     faults=("nsg-open-to-internet",),
     layer="network",
-    order=80,
+    order=15,
     permissions=(
         "Microsoft.Network/networkSecurityGroups/read",
         "Microsoft.Network/networkSecurityGroups/securityRules/read",

@@ -17,7 +17,7 @@ from rdp_remediate.facts.need import UnseenError
 from rdp_remediate.fixes.fix import Draft, Fix, Refused, all_fixes
 from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Unavailable
-from rdp_remediate.models.plan import WAIT, Plan, Refusal, Risk, Step
+from rdp_remediate.models.plan import RESTARTS, WAIT, Plan, Refusal, Risk, Step
 from rdp_remediate.models.report import Confidence, Finding, FindingStatus
 from rdp_remediate.network.entries import entries
 from rdp_remediate.network.exposure import admits_outside
@@ -32,10 +32,12 @@ class History:
 
     Attributes:
         done_fixes: Fixes whose steps were already applied in this run; a fault that returns is refused as came_back.
+        restarted: This run has restarted the VM, or may have; a second restart is never planned.
         reopenings: How often each rule name was opened in the last seven days.
     """
 
     done_fixes: frozenset[str] = frozenset()
+    restarted: bool = False
     reopenings: tuple[tuple[str, int], ...] = ()
 
 
@@ -72,7 +74,7 @@ def _actionable(finding: Finding) -> bool:
 
 def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) -> tuple[list[Step], list[Refusal]]:
     faults = _faults(one, findings)
-    if one.name in history.done_fixes:
+    if one.name in history.done_fixes and not (history.restarted and one.layer == "platform"):
         return [], [_refusal(fault, Refused("came_back", _CAME_BACK)) for fault in faults]
     if one.layer == "guest" and (reason := _domain_controller(facts.guest, facts.policy.tags)):
         return [], [_refusal(fault, reason) for fault in faults]
@@ -82,6 +84,8 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
         for yielded in one.generate(facts, findings):
             if isinstance(yielded, Refused):
                 refusals += [_refusal(fault, yielded) for fault in faults]
+            elif yielded.kind in RESTARTS and history.restarted:
+                refusals += [_refusal(fault, Refused("restarted_once", _RESTARTED)) for fault in faults]
             else:
                 steps.append(_step(one, yielded, facts, findings, history))
     except UnseenError as unseen:
@@ -92,6 +96,12 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
 
 _CAME_BACK = (
     "This was repaired in this run and the fault came back; something else sets it. Find out what before trying again."
+)
+
+
+_RESTARTED = (
+    "The VM was restarted once in this run, and it is not restarted again: the agent may need some minutes more; "
+    "otherwise look at the boot picture and the serial log."
 )
 
 

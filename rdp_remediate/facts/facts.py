@@ -67,6 +67,8 @@ class Facts:
     jit_ports: Fact[list[JitPort]]
     bastion_hosts: Fact[list[str]]
     locks: Fact[list[Lock]]
+    resources: Mapping[str, JsonObject]
+    """ARM's own JSON by lower-case id, for steps that write back what they read; judgement asks the typed facts."""
 
     @property
     def sources(self) -> tuple[Network, ...]:
@@ -78,6 +80,13 @@ class Facts:
             except ValueError:
                 continue
         return tuple(found)
+
+    @property
+    def read_only_lock(self) -> Lock | None:
+        """The lock that refuses every write here; None also where locks could not be read (Azure then refuses itself)."""
+        if isinstance(self.locks, Unavailable):
+            return None
+        return next((lock for lock in self.locks.value if lock.level.lower() == "readonly"), None)
 
     def closings(self, nsg_ids: Sequence[str]) -> Fact[list[closings.Closing]]:
         """Every change of the last days that may have closed RDP, oldest first; unread logs make it unavailable."""
@@ -115,6 +124,7 @@ def read_facts(bundle: Bundle) -> Facts:
         jit_ports=parsed(evidence.operation("jit_policies", subscription), lambda raw: _jit_ports(raw, vm_id)),
         bastion_hosts=parsed(evidence.operation("bastion_hosts", subscription), _ids),
         locks=parsed(evidence.operation("locks", vm_id), _locks),
+        resources=bundle.resources,
     )
 
 

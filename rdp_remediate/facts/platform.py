@@ -147,6 +147,12 @@ def _keeps_boot_diagnostics(properties: JsonObject) -> bool:
     return isinstance(settings, dict) and settings.get("enabled") is True
 
 
+def power_word(vm: VirtualMachine) -> str:
+    """Power and agent in one word, which a restart compares before it acts."""
+    agent = "no agent" if vm.agent is None else "agent ready" if vm.agent.ready else "agent not ready"
+    return f"{vm.power_state or 'in an unknown power state'}, {agent}"
+
+
 def _object(value: Any) -> JsonObject:
     if not isinstance(value, dict):
         raise TypeError("expected a JSON object")

@@ -20,6 +20,10 @@ class Risk(StrEnum):
     SENSITIVE = "sensitive"
 
 
+RESTARTS = ("restart_vm",)
+"""Kinds of step whose answer, once lost, nothing can tell afterwards: sent at most once in a run."""
+
+
 class Step(Document):
     """One compare-and-set: it runs only if `expected` is still what is there, and aims at `desired`.
 

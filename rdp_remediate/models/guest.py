@@ -93,12 +93,25 @@ class FirewallRule(Document):
     store: str = Field(description="PolicyStoreSourceType: Local, GroupPolicy, …")
 
 
+class IpsecRule(Document):
+    """A connection security rule in force that requires authentication of inbound connections."""
+
+    name: str
+    profiles: list[str] = ["Any"]
+    protocol: str = "Any"
+    local_ports: list[str] = ["Any"]
+    local_addresses: list[str] = ["Any"]
+    remote_addresses: list[str] = ["Any"]
+
+
 class FirewallSection(Document):
     """The guest firewall as it decides."""
 
     profiles: dict[str, FirewallProfile] = Field(description="by Domain, Private, Public")
     active: list[str] = Field(description="the profiles in use now: Domain, Private, Public")
     rules: list[FirewallRule]
+    ipsec: list[IpsecRule] = []
+    products: list[str] = Field(default=[], description="other firewalls that Security Center of a client knows")
 
 
 class Session(Document):

@@ -258,6 +258,10 @@ function Select-Share([int]$Slice) {
         'RT' = 'fEnableWinStation', 'fLogonDisabled', 'PortNumber', 'LanAdapter', 'SecurityLayer', 'UserAuthentication',
         'MinEncryptionLevel', 'fAllowSecProtocolNegotiation', 'SSLCertificateSHA1Hash'
         'POL' = 'fDenyTSConnections', 'SecurityLayer', 'UserAuthentication'
+        'FWP\DomainProfile\Services\RemoteDesktop' = , 'Enabled'
+        'FWP\PrivateProfile\Services\RemoteDesktop' = , 'Enabled'
+        'FWP\PublicProfile\Services\RemoteDesktop' = , 'Enabled'
+        'FWP\StandardProfile\Services\RemoteDesktop' = , 'Enabled'
     }
     $services = 'TermService', 'UmRdpService', 'SessionEnv', 'RpcSs', 'BFE', 'mpssvc'
     if ($Slice -eq 1) {

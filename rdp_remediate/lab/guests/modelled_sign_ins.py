@@ -10,7 +10,7 @@ from rdp_remediate.lab.guests.moments import moment, utc_text
 
 Answer = dict[str, Any]
 _WINDOW_S = 900
-_GUESSED = {"C0000064", "C000006A", "C000006D", "C0000234"}
+_GUESSED = {"0", "C0000064", "C000006A", "C000006D", "C0000234"}
 _MOST_KINDS = 6
 _RCM = "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational"
 _AAD = "Microsoft-Windows-AAD/Operational"
@@ -39,7 +39,7 @@ def _events(state: GuestState, log: str, ids: set[int], span: timedelta) -> Iter
 
 def _status(text: Any) -> str:
     digits = str(text or "0").lower().removeprefix("0x").upper().rjust(8, "0")[-8:]
-    return "0" if digits == "00000000" else digits
+    return digits if re.fullmatch("[0-9A-F]{8}", digits) and digits != "00000000" else "0"
 
 
 def _reason(data: Answer) -> str:

@@ -22,14 +22,18 @@ DENY_NETWORK = "SeDenyNetworkLogonRight"
     [
         ((a.asked(a.LOCAL, disabled=True),), ("account_enabled", {"sid": a.SID}, False, True), "hardening"),
         ((a.asked(a.LOCAL, locked=True),), ("account_locked", {"sid": a.SID}, True, False), "stopped first"),
-        ((a.asked(a.LOCAL, expired="2026-01-01T00:00:00Z"),), ("account_expires", {"sid": a.SID}, "2026-01-01T00:00:00Z", f"{IN_A_WEEK:%Y-%m-%d}T00:00:00Z"), "owner"),
+        ((a.asked(a.LOCAL, expired="2026-01-01T00:00:00Z"),),
+         ("account_expires", {"sid": a.SID}, "2026-01-01T00:00:00Z", f"{IN_A_WEEK:%Y-%m-%d}T00:00:00Z"), "owner"),
         ((a.asked(a.LOCAL, groups=[], **rights()), DESKTOP), ("group_member", {"sid": a.SID, "group": a.RDU}, False, True),
          "grants access"),
-        ((a.asked(a.LOCAL, **rights(SeRemoteInteractiveLogonRight=[a.ADMINISTRATORS])), DESKTOP), ("user_right", {"right": REMOTE}, a.ADMINISTRATORS, f"{a.ADMINISTRATORS},{a.RDU}"), "security team"),
-        ((a.asked(a.LOCAL, **rights(SeDenyNetworkLogonRight=["S-1-5-32-546", "S-1-5-113"])), NLA), ("user_right", {"right": DENY_NETWORK}, "S-1-5-113,S-1-5-32-546", "S-1-5-32-546"), "security team"),
+        ((a.asked(a.LOCAL, **rights(SeRemoteInteractiveLogonRight=[a.ADMINISTRATORS])), DESKTOP),
+         ("user_right", {"right": REMOTE}, a.ADMINISTRATORS, f"{a.ADMINISTRATORS},{a.RDU}"), "security team"),
+        ((a.asked(a.LOCAL, **rights(SeDenyNetworkLogonRight=["S-1-5-32-546", "S-1-5-113"])), NLA),
+         ("user_right", {"right": DENY_NETWORK}, "S-1-5-113,S-1-5-32-546", "S-1-5-32-546"), "security team"),
         ((a.asked(a.DOMAIN), a.member, f.registry(CREDENTIALS, 1)), ("registry", {"path": CREDENTIALS}, 1, 0), "security option"),
         ((a.asked(a.DOMAIN), a.member, f.registry(TOKEN, 12000), KERBEROS), ("registry", {"path": TOKEN}, 12000, 48000), "restart"),
-        ((a.asked(a.LOCAL), a.of_domain(certificate_store_acl=ACL)), ("certificate_store_acl", {"key": r"SystemCertificates\Remote Desktop\Certificates"}, ACL, f"{ACL}(A;CI;KR;;;RD)"), "took this right"),
+        ((a.asked(a.LOCAL), a.of_domain(certificate_store_acl=ACL)),
+         ("certificate_store_acl", {"key": r"SystemCertificates\Remote Desktop\Certificates"}, ACL, f"{ACL}(A;CI;KR;;;RD)"), "took this right"),
     ],
 )  # fmt: skip
 def test_a_change_of_access_waits_for_a_person(

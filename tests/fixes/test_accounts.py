@@ -33,7 +33,8 @@ DENY_NETWORK = "SeDenyNetworkLogonRight"
         ((a.asked(a.DOMAIN), a.member, f.registry(CREDENTIALS, 1)), ("registry", {"path": CREDENTIALS}, 1, 0), "security option"),
         ((a.asked(a.DOMAIN), a.member, f.registry(TOKEN, 12000), KERBEROS), ("registry", {"path": TOKEN}, 12000, 48000), "restart"),
         ((a.asked(a.LOCAL), a.of_domain(certificate_store_acl=ACL)),
-         ("certificate_store_acl", {"key": r"SystemCertificates\Remote Desktop\Certificates"}, ACL, f"{ACL}(A;CI;KR;;;RD)"), "took this right"),
+         ("certificate_store_acl", {"key": r"SystemCertificates\Remote Desktop\Certificates"}, ACL, f"{ACL}(A;CI;KR;;;RD)"),
+         "took this right"),
     ],
 )  # fmt: skip
 def test_a_change_of_access_waits_for_a_person(

@@ -31,9 +31,12 @@ function Split-User([string]$User) {
 }
 
 function Test-Asked($Asked, [string]$Name, [string]$Place) {
-    # Windows logs the name as it was typed; a domain that both name must be the same.
+    # Windows logs the name as it was typed. Outside a domain whatever stands before the backslash means this computer.
     if ($Name -ne $Asked.name -and $Name -ne $Asked.short) { return $false }
-    -not $Asked.place -or -not $Place -or $Place -eq $Asked.place -or $Place -like "$($Asked.place).*"
+    if (-not $Asked.place -or -not $Place -or $Place -eq $Asked.place) { return $true }
+    if ($Place -like "$($Asked.place).*" -or $Asked.place -like "$Place.*") { return $true }
+    $entra = $Asked.place -eq 'AzureAD' -or $Place -eq 'AzureAD'
+    -not $entra -and $script:answer.ContainsKey('os') -and -not $script:answer.os.part_of_domain
 }
 
 function Get-AskedRecords($Ids, $Names) {

@@ -58,8 +58,10 @@ def _asked(state: GuestState, user: str) -> Answer:
     def is_asked(who: Any, where: Any) -> bool:
         if str(who or "").lower() not in names:
             return False
-        known = str(where or "").lower()
-        return not place or not known or known == place.lower() or known.startswith(f"{place.lower()}.")
+        known, own = str(where or "").lower(), place.lower()
+        if not own or not known or known == own or known.startswith(f"{own}.") or own.startswith(f"{known}."):
+            return True
+        return "azuread" not in (own, known) and not state["os"].get("part_of_domain")
 
     day = timedelta(days=1)
     answer: Answer = {"failures": []}

@@ -50,8 +50,8 @@ def test_a_fault_of_the_account_breaks_it_for_the_user(
     "changes",
     [
         (a.asked(a.LOCAL),),
-        (a.asked(a.LOCAL), WRONG, a.succeeded("signed_in", "09:58")),
-        (a.asked(a.LOCAL), WRONG, a.succeeded("authenticated", "09:58")),
+        (a.asked(a.LOCAL), WRONG, a.ended("signed_in", "09:58")),
+        (a.asked(a.LOCAL), WRONG, a.ended("authenticated", "09:58")),
         (a.asked(a.LOCAL), a.refused("C0000234")),
         (a.asked(a.LOCAL), a.refused("C0000193")),
         (a.asked(a.LOCAL), a.refused("C000006E", "C0000072")),
@@ -60,7 +60,7 @@ def test_a_fault_of_the_account_breaks_it_for_the_user(
         (a.asked(a.LOCAL, limited_workstations=True), a.refused("C000006E", "C000006F")),
         (a.asked(a.LOCAL), a.refused("C0000225")),
         (a.asked(a.LOCAL), a.refused("C000006D", "C0000064")),
-        (a.asked(a.DOMAIN), a.member, a.refused("C000006E", "C0000072"), a.succeeded("signed_in", "09:58")),
+        (a.asked(a.DOMAIN), a.member, a.refused("C000006E", "C0000072"), a.ended("signed_in", "09:58")),
         (a.asked(a.LOCAL), a.attack(), f.guest("sign_ins", "asked", value={"failures": []}),
          a.refused("C000006D", "C000006A", address="198.51.100.3")),
         (a.asked(a.LOCAL, client=None), a.attack(), f.guest("sign_ins", "asked", value={"failures": []}),
@@ -78,7 +78,7 @@ def test_a_refusal_without_a_reason_is_no_proof_of_anything(reason: tuple[str, s
     assert found.verdict.status == "not_proven"
     assert reason[0] in found.verdict.headline
     assert found.verdict.causes == []
-    later = diagnosis(a.asked(a.LOCAL), a.refused(*reason), a.succeeded("signed_in", "09:58"))
+    later = diagnosis(a.asked(a.LOCAL), a.refused(*reason), a.ended("signed_in", "09:58"))
     assert later.verdict.status == "reachable"
 
 

@@ -116,3 +116,19 @@ def test_a_long_history_that_was_cut_is_unknown_not_empty() -> None:
     cut = f.hide("guest.sign_ins.asked.older", reason="truncated")
     assert finding("password_is_right", a.asked(a.LOCAL), cut).status == "unknown"
     assert finding("password_is_right", a.asked(a.LOCAL), WRONG, cut).fault == "auth-bad-password"
+
+
+@pytest.mark.parametrize(
+    ("changes", "skipped"),
+    [
+        ((a.asked(a.LOCAL),), {"netlogon_is_running", "domain_controller_answers", "secure_channel_stands",
+                               "clock_agrees_with_the_domain", "domain_credentials_are_accepted", "kerberos_token_fits"}),
+        ((a.asked(a.DOMAIN), a.member), {"user_profile_is_whole"}),
+        ((a.asked("RDPVM01\\opsuser"), a.member), set()),
+    ],
+)  # fmt: skip
+def test_a_healthy_user_passes_every_check_that_is_about_him(changes: tuple[Change, ...], skipped: set[str]) -> None:
+    found = [one for one in diagnosis(*changes).findings if one.hop == "guest-auth"]
+    always = {"sam_answers_remote_calls", "entra_join_is_complete", "entra_admits_the_user", "pku2u_is_allowed"}
+    assert {one.check for one in found if one.status == "skipped"} == skipped | always
+    assert {one.status for one in found} == {"pass", "skipped"}

@@ -38,15 +38,24 @@ function Add-LocalAccount($Found, $Asked) {
     if ($row.Lockout) { $Found.locked = $true }
 }
 
-function Get-ProfileTrouble([string]$Sid) {
-    # A profile whose key Windows put aside, and a sign-in that got a temporary one instead (1511).
+function Get-ProfileTrouble($Asked, [string]$Sid) {
+    # A profile whose key Windows put aside, and a sign-in of the same account that got a temporary one instead (1511).
+    # An account of a domain is known here by the folder of its profile only.
     $list = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList'
-    if (-not (Test-Path -LiteralPath "$list\$Sid.bak")) { return $null }
-    $filter = @{LogName = 'Application'; ProviderName = 'Microsoft-Windows-User Profiles Service'; Id = 1511
-        UserID = $Sid; StartTime = (Get-Date).AddDays(-7)
+    foreach ($key in @(Get-ChildItem -LiteralPath $list | Where-Object { $_.PSChildName -match '^S-1-5-21-[\d-]+\.bak$' })) {
+        $owner = $key.PSChildName -replace '\.bak$', ''
+        if ($Sid) { $own = $owner -eq $Sid }
+        else {
+            $folder = (([string](Get-ItemProperty -LiteralPath $key.PSPath).ProfileImagePath) -split '\\')[-1]
+            $own = $folder -eq $Asked.short -or $folder -like "$($Asked.short).*"
+        }
+        if (-not $own) { continue }
+        $filter = @{LogName = 'Application'; ProviderName = 'Microsoft-Windows-User Profiles Service'; Id = 1511
+            UserID = $owner; StartTime = (Get-Date).AddDays(-7)
+        }
+        $record = Get-Logged $filter 1
+        if ($null -ne $record) { return ConvertTo-UtcText $record.TimeCreated }
     }
-    $record = Get-Logged $filter 1
-    if ($null -ne $record) { ConvertTo-UtcText $record.TimeCreated }
 }
 
 function Get-LastReason {
@@ -88,9 +97,9 @@ function Read-Asked([string]$User) {
             }
             catch { Add-Failure 'accounts.asked.groups' $_ }
         }
-        if ($found.sid) {
+        if ($found.sid -or -not $own) {
             try {
-                $temporary = Get-ProfileTrouble $found.sid
+                $temporary = Get-ProfileTrouble $asked ([string]$found.sid)
                 if ($temporary) { $found.temporary_profile = $temporary }
             }
             catch { Add-Failure 'accounts.asked.profile' $_ }

@@ -113,6 +113,8 @@ def unknown_parts(state: GuestState) -> list[str]:
     if state.get("os", {}).get("safe_mode"):
         unknown.append("os.safe_mode")
     unknown += _unknown_load(state)
+    if state.get("os", {}).get("aad_joined"):
+        unknown.append("os.aad_joined")
     unknown += _unknown_services(state)
     unknown += _unknown_parts_of("firewall", state, {"profiles", "rules", "ipsec_rules"})
     # Operations on a rule that only winps' larger state has leave a rule of which this one knows a part.

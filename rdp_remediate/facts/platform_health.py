@@ -114,7 +114,8 @@ def _error(event: JsonObject) -> tuple[str, str]:
     """Code and text of the error: JSON within the text properties.statusMessage; else the status code's name."""
     properties = _decoded(event.get("properties"))
     body = _decoded(properties.get("statusMessage"))
-    error = body.get("error") if isinstance(body.get("error"), dict) else body
+    inner = body.get("error")
+    error: JsonObject = inner if isinstance(inner, dict) else body
     code = error.get("code") or properties.get("statusCode") or value_of(event.get("subStatus"))
     return str(code or "").strip(), str(error.get("message") or "").strip()
 

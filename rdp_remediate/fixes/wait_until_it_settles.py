@@ -16,13 +16,14 @@ _WHAT = {
 }
 
 
-@fix(faults=tuple(_WHAT), layer="platform", order=5, permissions=())
+@fix(faults=tuple(_WHAT), layer="platform", order=5, permissions=("Microsoft.Compute/virtualMachines/read",))
 def wait_until_it_settles(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yielded]:
     """Wait, and look again.
 
     Changes: nothing. The run is parked and looks again for some minutes; meanwhile nothing else is done to the VM, because a
         restart or a second operation in the middle would do damage. What lasts longer ends the run with its verdict.
     Undo: there is nothing to undo.
+    Refuses when: never; it only waits.
     """
     for finding in findings:
         over = finding.evidence.get("under_way") == "no"

@@ -6,27 +6,17 @@ from typing import Any
 
 import pytest
 
-from rdp_remediate.diagnosis import diagnose
-from rdp_remediate.facts.facts import read_facts
-from rdp_remediate.models.report import Diagnosis, Finding
 from tests import factories as f
-from tests.factories import Change, healthy_bundle
+from tests.checks.judging import diagnosis, finding
+from tests.factories import Change
 
 OPERATION = "Microsoft.Compute/virtualMachines/{}/action"
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 UNAVAILABLE = {"availabilityState": "Unavailable", "reasonType": "Unplanned", "context": "Platform Initiated"}
 
 
-def judged(*changes: Change) -> Diagnosis:
-    return diagnose(read_facts(healthy_bundle(*changes)))
-
-
-def found(check: str, *changes: Change) -> Finding:
-    return next(one for one in judged(*changes).findings if one.check == check)
-
-
 def outcome(check: str, *changes: Change) -> tuple[str, str | None]:
-    one = found(check, *changes)
+    one = finding(check, *changes)
     return one.status.value, one.fault
 
 
@@ -105,7 +95,7 @@ BUSY = f.hide("guest", reason="busy")
 
 @pytest.mark.parametrize("state", ["starting", "stopping", "deallocating"])
 def test_a_moving_vm_is_waited_for_and_nothing_else_is_judged_of_it(state: str) -> None:
-    moving = judged(f.powered(state), annotation("VirtualMachineDeallocationInitiated", HOUR, "Customer Initiated"))
+    moving = diagnosis(f.powered(state), annotation("VirtualMachineDeallocationInitiated", HOUR, "Customer Initiated"))
     assert moving.verdict.causes == ["vm-transitional"]
     by_check = {one.check: one for one in moving.findings}
     assert by_check["vm_is_running"].status.value == by_check["vm_agent_is_ready"].status.value == "skipped"
@@ -113,9 +103,9 @@ def test_a_moving_vm_is_waited_for_and_nothing_else_is_judged_of_it(state: str) 
 
 @pytest.mark.parametrize("state", ["Updating", "Creating", "Deleting"])
 def test_an_operation_under_way_on_a_running_vm_blocks_nobody(state: str) -> None:
-    one = found("vm_state_is_settled", provisioning(state))
+    one = finding("vm_state_is_settled", provisioning(state))
     assert (one.fault, one.effect) == ("vm-transitional", "degrades")
-    assert judged(provisioning(state)).verdict.status == "reachable"
+    assert diagnosis(provisioning(state)).verdict.status == "reachable"
 
 
 def test_a_vm_that_shows_no_state_is_unknown() -> None:
@@ -143,7 +133,7 @@ def test_a_vm_that_shows_no_state_is_unknown() -> None:
 def test_provisioning(
     changes: tuple[Change, ...], status_and_fault: tuple[str, str | None], effect: str | None
 ) -> None:
-    one = found("vm_provisioning_succeeded", *changes)
+    one = finding("vm_provisioning_succeeded", *changes)
     assert (one.status.value, one.fault) == status_and_fault
     assert one.effect == effect
 
@@ -189,7 +179,7 @@ def test_the_last_refused_start_says_why_the_vm_stays_off(code: str, message: st
 
 
 def test_an_old_refusal_is_only_likely() -> None:
-    one = found("azure_starts_the_vm", OFF, refused("AllocationFailed", 3 * DAY))
+    one = finding("azure_starts_the_vm", OFF, refused("AllocationFailed", 3 * DAY))
     assert one.confidence == "likely"
 
 
@@ -244,7 +234,7 @@ def test_the_host(changes: tuple[Change, ...], expected: tuple[str, str | None])
 def test_an_announced_failure_of_the_host_counts_until_the_vm_moves(name: str) -> None:
     fails = ("fail", "platform-degraded-hardware")
     assert outcome("host_is_sound", annotation(name, 3 * HOUR)) == fails
-    assert found("host_is_sound", annotation(name, 3 * HOUR)).effect == "risk"
+    assert finding("host_is_sound", annotation(name, 3 * HOUR)).effect == "risk"
     assert outcome("host_is_sound", annotation(name, 40 * DAY)) == ("pass", None)
     assert outcome("host_is_sound", annotation(name, 3 * HOUR), started(HOUR, "redeploy")) == ("pass", None)
     assert outcome("host_is_sound", annotation(name, HOUR), started(2 * HOUR, "redeploy")) == fails
@@ -268,7 +258,7 @@ def test_accelerated_networking() -> None:
 def test_the_vmaccess_extension() -> None:
     kind = "Microsoft.Compute.VMAccessAgent"
     broken = extension(kind, "ProvisioningState/failed/1", "COMException (0x800708C5): The password")
-    one = found("vmaccess_extension_works", broken)
+    one = finding("vmaccess_extension_works", broken)
     assert (one.fault, one.effect) == ("vmaccess-extension-broken", "risk")
     assert "password policy" in str(one.reason)
     assert outcome("vmaccess_extension_works", extension(kind, "ProvisioningState/succeeded")) == ("pass", None)
@@ -284,7 +274,7 @@ def test_another_run_command() -> None:
     assert outcome("run_command_is_free", BUSY) == blocked
     assert outcome("run_command_is_free", running) == ("pass", None), "Windows answered, so it was ours or is over"
     assert outcome("run_command_is_free", ended, f.hide("guest", reason="timeout")) == ("pass", None)
-    assert judged(running, f.hide("guest", reason="timeout")).verdict.causes == []
+    assert diagnosis(running, f.hide("guest", reason="timeout")).verdict.causes == []
 
 
 def test_secure_boot() -> None:
@@ -307,5 +297,5 @@ def test_boot_diagnostics() -> None:
     none = f.drop("resources", f.VM.lower(), "properties", "diagnosticsProfile")
     for change in (off, none):
         assert outcome("boot_diagnostics_are_on", change) == ("fail", "boot-diagnostics-disabled")
-        assert judged(change).verdict.status == "reachable"
+        assert diagnosis(change).verdict.status == "reachable"
     assert outcome("boot_diagnostics_are_on") == ("pass", None)

@@ -25,21 +25,21 @@ def test_what_is_scarce_is_told_with_its_process(winps: Winps) -> None:
     assert section["memory"][:2] == [8192, 40]
     assert section["top_memory"] == "ReportBuilder"
     assert section["cpu"] == 100
-    assert (section["ems"], section["safe_boot"]) == (False, "Minimal")
+    assert (section["ems"], section["safe_boot"]) == ("No", "Minimal")
 
 
 @pytest.mark.parametrize("base", ["server2022-de", pytest.param("server2016", marks=pytest.mark.slow)])
 def test_a_healthy_system_costs_few_characters(winps: Winps, base: str) -> None:
     ran = collect(winps, winps.state(base))
     assert ran.answer["system"] == {
-        "disk": 112026, "memory": [8192, 5210, 9536, 6554], "cpu": 4, "ems": True, "safe_boot": None, "top_cpu": None,
+        "disk": 112026, "memory": [8192, 5210, 9536, 6554], "cpu": 4, "ems": "Yes", "safe_boot": None, "top_cpu": None,
         "top_memory": None,
     }  # fmt: skip
     assert ran.answer["unavailable"] == []
 
 
 def test_a_boot_entry_without_ems_is_off_and_an_unknown_word_is_not_guessed(winps: Winps) -> None:
-    assert collect(winps, winps.state("win11")).answer["system"]["ems"] is False
+    assert collect(winps, winps.state("win11")).answer["system"]["ems"] == "absent"
     odd = collect(winps, {"base": "server2022", "ops": [{"path": ["boot"], "value": {"ems": "Vielleicht"}}]}).answer
     assert odd["system"]["ems"] is None
     assert [row["fact"] for row in odd["unavailable"]] == ["system.boot"]

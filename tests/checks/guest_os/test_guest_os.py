@@ -249,10 +249,11 @@ def test_a_missing_module_stops_a_service() -> None:
 
 
 def test_ems_is_judged_on_servers_only() -> None:
-    assert finding("serial_console_has_sac", system(ems=False)).fault == "emergency-access-missing"
-    assert diagnosis(system(ems=False)).verdict.status == "reachable"
+    assert finding("serial_console_has_sac", system(ems="No")).fault == "emergency-access-missing"
+    assert diagnosis(system(ems="absent")).verdict.status == "reachable"
     assert (
-        finding("serial_console_has_sac", system(ems=False), f.guest("os", "product_type", value=1)).status == "skipped"
+        finding("serial_console_has_sac", system(ems="absent"), f.guest("os", "product_type", value=1)).status
+        == "skipped"
     )
     assert finding("serial_console_has_sac", f.service("Stopped", "Manual", "sacsvr")).status == "pass"
 

@@ -272,6 +272,7 @@ def test_another_run_command() -> None:
     blocked = ("fail", "runcommand-blocked")
     assert outcome("run_command_is_free", running, f.hide("guest", reason="timeout")) == blocked
     assert outcome("run_command_is_free", BUSY) == blocked
+    assert outcome("run_command_is_free", BUSY, provisioning("Updating")) == ("skipped", None)
     assert outcome("run_command_is_free", running) == ("pass", None), "Windows answered, so it was ours or is over"
     assert outcome("run_command_is_free", ended, f.hide("guest", reason="timeout")) == ("pass", None)
     assert diagnosis(running, f.hide("guest", reason="timeout")).verdict.causes == []

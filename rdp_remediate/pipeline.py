@@ -97,6 +97,9 @@ async def _collect(run: Run, services: Services) -> Run:
         services.progress(Progress("guest", "another Run Command is in progress; waiting for it"))
         waiting = run.model_copy(update={"busy_tries": run.busy_tries + 1})
         return _park(waiting, Wait(kind="until", until=_in(services, BUSY_PAUSE_S), purpose="busy"), Phase.COLLECT)
+    if isinstance(started, Rejected) and started.reason is Reason.BUSY:
+        # It was waited for long enough.
+        run = run.model_copy(update={"waits": execution.WAIT_TRIES})
     if isinstance(started, Started):
         operation_id = f"{run.run_id}-collect-{run.pass_number}"
         await services.ledger.put_operation(operation_id, started.operation)

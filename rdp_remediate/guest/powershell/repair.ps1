@@ -24,6 +24,7 @@ $ConfirmPreference = 'None'
 # include steps.ps1
 # include steps_accounts.ps1
 # include steps_network.ps1
+# include steps_system.ps1
 
 Initialize-Answer
 $asked = $null

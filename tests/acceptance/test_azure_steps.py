@@ -137,17 +137,18 @@ async def test_a_restart_is_sent_once_and_what_windows_shows_then_is_judged(tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "url", "method"),
+    ("name", "kind", "call"),
     [
-        ("nsg-open-to-internet", "narrow_nsg_rule", "/securityRules/", "PUT"),
-        ("udr-default-route-asymmetric", "host_route", "/routes/", "PUT"),
-        ("agent-not-ready", "restart_vm", "/restart", "POST"),
+        ("nsg-open-to-internet", "narrow_nsg_rule", ("/securityRules/", "PUT")),
+        ("udr-default-route-asymmetric", "host_route", ("/routes/", "PUT")),
+        ("agent-not-ready", "restart_vm", ("/restart", "POST")),
     ],
 )
 @pytest.mark.parametrize("after", [False, True], ids=["lost on the way there", "lost on the way back"])
 async def test_a_lost_answer_never_sends_a_second_one_blindly(
-    name: str, kind: str, url: str, method: str, after: bool, tmp_path: Path
+    name: str, kind: str, call: tuple[str, str], after: bool, tmp_path: Path
 ) -> None:
+    url, method = call
     async with wired(name, "modelled", tmp_path) as (lab, services, settings):
         run = await first(lab, services, settings)
         lab.failures.add(url, method=method, drop=True, after=after)

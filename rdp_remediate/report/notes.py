@@ -20,7 +20,7 @@ from rdp_remediate.report.wording import clock, last_name, plain
 _KINDS = {"guest": ("service", "firewall"), "network": ("network",), "platform": ("power",)}
 """Which kinds of closing the steps of a layer reverse."""
 
-_OPENS_NOTHING = ("service_restart",)
+_OPENS_NOTHING = ("service_restart", "narrow_nsg_rule", "outbound_rule", "restart_vm")
 _NSG = "/networksecuritygroups/"
 _SLASHES_OF_AN_NSG = 8
 _MOST_RANGES = 12

@@ -31,21 +31,21 @@ RESET_COST = (
 
 def nic(seen: Seen) -> QuickStep:
     """Reset the network interface: only where the adapter is off and nothing inside Windows can mend it."""
-    title, step = "Reset the network interface", "reset_nic"
+    title = "Reset the network interface"
     fault = seen.failed(*NIC_FAULTS)
     if fault is None:
         good = QuickStep(
-            step=step, title=title, status="not_needed", why="No fault of the VM's network adapter was found."
+            step="reset_nic", title=title, status="not_needed", why="No fault of the VM's network adapter was found."
         )
         return by_sight(seen, good, (Hop.GUEST_NETWORK,))
     reason = plain(fault.reason or fault.title)
     if open_steps(seen, str(fault.fault)):
         why = f"{reason} A step inside Windows mends that without a new address."
-        return QuickStep(step=step, title=title, status="not_needed", why=why, cost=NIC_COST)
+        return QuickStep(step="reset_nic", title=title, status="not_needed", why=why, cost=NIC_COST)
     if seen.update:
-        return QuickStep(step=step, title=title, status="refused", why=seen.update, cost=NIC_COST)
+        return QuickStep(step="reset_nic", title=title, status="refused", why=seen.update, cost=NIC_COST)
     return QuickStep(
-        step=step,
+        step="reset_nic",
         title=title,
         status="offered",
         why=f"{reason} Only its owner may decide on this, and a person chooses the free address.",
@@ -60,12 +60,15 @@ def nic(seen: Seen) -> QuickStep:
 
 def password(seen: Seen) -> QuickStep:
     """Reset the password: only where a sign-in shows that the password is what is wrong; a command, never a step."""
-    title, step = "Reset the password", "reset_password"
+    title = "Reset the password"
     vm_id = seen.run.target.vm_id
     fault = seen.failed(*PASSWORD_FAULTS)
     if fault is None:
         good = QuickStep(
-            step=step, title=title, status="not_needed", why="Nothing shows that a password is what is wrong."
+            step="reset_password",
+            title=title,
+            status="not_needed",
+            why="Nothing shows that a password is what is wrong.",
         )
         return good
     reason, user = plain(fault.reason or fault.title), seen.run.target.user or ""
@@ -73,12 +76,12 @@ def password(seen: Seen) -> QuickStep:
     role = os_section.get("domain_role") if isinstance(os_section, dict) else None
     if role in DOMAIN_CONTROLLER_ROLES:
         why = f"{reason} This is a domain controller: it has no local accounts, and VMAccess refuses."
-        return QuickStep(step=step, title=title, status="refused", why=why)
+        return QuickStep(step="reset_password", title=title, status="refused", why=why)
     if "@" in user or user.lower().startswith("azuread\\"):
         why = f"{reason} The account is not the VM's own; its directory resets it."
-        return QuickStep(step=step, title=title, status="refused", why=why)
+        return QuickStep(step="reset_password", title=title, status="refused", why=why)
     return QuickStep(
-        step=step,
+        step="reset_password",
         title=title,
         status="offered",
         why=f"{reason} A password is set by the VM's owner only, for a local account and after proof of identity.",

@@ -10,7 +10,7 @@ from rdp_remediate.child_steps import CHILDREN, undo_child
 from rdp_remediate.cli.demo import play
 from rdp_remediate.lab.server import Lab
 from rdp_remediate.models.plan import JournalEntry, Outcome
-from rdp_remediate.models.run import Phase, Run
+from rdp_remediate.models.run import Phase, Run, RunMessage
 from rdp_remediate.ports import Services
 from rdp_remediate.settings import Settings
 from tests.acceptance.playing import wired
@@ -36,7 +36,7 @@ async def approved(services: Services, run: Run, *kinds: str) -> Run:
         assert current is not None
         if current.phase is Phase.DONE or (current.wait is not None and current.wait.kind == "approval"):
             return current
-        messages = [worker.RunMessage(run_id=run.run_id, seq=current.seq)]
+        messages = [RunMessage(run_id=run.run_id, seq=current.seq)]
 
 
 async def first(lab: Lab, services: Services, settings: Settings) -> Run:

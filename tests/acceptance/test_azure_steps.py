@@ -15,6 +15,8 @@ from rdp_remediate.ports import Services
 from rdp_remediate.settings import Settings
 from tests.acceptance.playing import wired
 
+pytestmark = pytest.mark.slow
+
 PERSON = "operator@example.com"
 
 

@@ -21,6 +21,7 @@ _KINDS = {"guest": ("service", "firewall"), "network": ("network",), "platform":
 """Which kinds of closing the steps of a layer reverse."""
 
 _OPENS_NOTHING = ("service_restart", "narrow_nsg_rule", "outbound_rule", "restart_vm")
+_LASTING = ("narrow_nsg_rule", "outbound_rule", "host_route")
 _NSG = "/networksecuritygroups/"
 _SLASHES_OF_AN_NSG = 8
 _MOST_RANGES = 12
@@ -34,6 +35,7 @@ def notes(
     return [
         *_mode(run, journal),
         *_temporary(journal),
+        *_lasting(journal),
         *_authors(bundles, journal),
         *_waits(run),
         *_sources(run, bundles),
@@ -62,6 +64,15 @@ def _mode(run: Run, journal: Sequence[JournalEntry]) -> list[str]:
     if run.mode in (Mode.OFF, Mode.OBSERVE):
         return [f"Nothing was changed, because the mode is {run.mode.value}{because}."]
     return [f"Nothing was changed. The mode is {run.mode.value}{because}."]
+
+
+def _lasting(journal: Sequence[JournalEntry]) -> list[str]:
+    """What stays until somebody removes it, and what the next deployment would make of it."""
+    return [
+        f"{plain(entry.step.title)}: this stays. Declare it in the template as well, or the next deployment takes it back."
+        for entry in journal
+        if entry.outcome is Outcome.APPLIED and entry.step.kind in _LASTING
+    ]
 
 
 def _temporary(journal: Sequence[JournalEntry]) -> list[str]:

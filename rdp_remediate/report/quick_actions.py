@@ -148,12 +148,13 @@ def _power(seen: Seen, good: QuickStep) -> QuickStep:
         return good.model_copy(update={"status": "refused", "why": why})
     step = next((one for one in untried(seen) if one.kind == good.step), None)
     if step is not None:
+        answers = " RDP answers: this mends nothing of it." if seen.reachable else ""
         reasons = [plain(f.reason or f.title) for f in seen.last.findings if f.fault in step.faults]
         return good.model_copy(
             update={
                 "status": "offered",
-                "why": plain(step.approval or step.title),
-                "evidence": list(dict.fromkeys(reasons)),
+                "why": f"{reasons[0] if reasons else plain(step.title)}{answers}",
+                "evidence": [*dict.fromkeys(reasons), *([plain(step.approval)] if step.approval else [])],
                 "command": approval(seen, step) or f"az vm restart --ids {plain(seen.run.target.vm_id)}",
             }
         )

@@ -79,16 +79,16 @@ def _configuration(seen: Seen) -> QuickStep:
             command=approval(seen, waiting[0]),
         )
     if still:
+        names = {f.fault for f in still}
+        tried = [e for e in seen.journal if e.outcome is not Outcome.APPLIED and names & set(e.step.faults)]
         refusal = refusal_of(seen, *(f.fault for f in still if f.fault))
-        why = plain(refusal.why) if refusal is not None and refusal.code != "by_hand" else plain(still[0].reason or "")
-        more = (
-            ""
-            if refusal is not None and refusal.code != "by_hand"
-            else " It is mended by hand, not by a reset of everything."
-        )
-        return QuickStep(
-            step="reset_rdp_configuration", title=title, status="refused", why=f"{why}{more}", evidence=titles
-        )
+        why = f"{plain(still[0].reason or still[0].title)} It is mended by hand, not by a reset of everything."
+        if refusal is not None and refusal.code != "by_hand":
+            why = plain(refusal.why)
+        elif tried:
+            ended = plain(tried[-1].detail or tried[-1].outcome.value)
+            why = f"{plain(tried[-1].step.title)} was tried and not done: {ended}"
+        return QuickStep(step="reset_rdp_configuration", title=title, status="refused", why=why, evidence=titles)
     if done:
         return QuickStep(
             step="reset_rdp_configuration",

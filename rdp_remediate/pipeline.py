@@ -145,7 +145,8 @@ async def _judge(run: Run, services: Services) -> Run:
     if asked_for:
         until = services.clock.now() + timedelta(days=APPROVAL_DAYS)
         wait = Wait(kind="approval", until=until, step_ids=asked_for)
-        run = await _deliver(_park(run, wait, Phase.COLLECT), services)
+        asking = run.model_copy(update={"looked": len(run.joined)})
+        run = await _deliver(_park(asking, wait, Phase.COLLECT), services)
         await services.ledger.unlock_vm(run.target.vm_id, run.run_id)
         return run
     if run.tier == 1 and not await _news(run, services, diagnosis):
@@ -324,8 +325,11 @@ async def _wait(run: Run, services: Services, until: datetime) -> Run:
 
 
 async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
-    if any(step_id in run.approved for step_id in wait.step_ids):
-        # Nothing was done in this pass yet: it is collected again and replaced.
+    due = run.due_at is not None and run.due_at <= services.clock.now()
+    asked_again = due and len(run.joined) > run.looked
+    if asked_again or any(step_id in run.approved for step_id in wait.step_ids):
+        # Nothing was done in this pass yet: it is collected again and replaced. A new alert is a new question: what waits
+        # for a person may be a small thing, and meanwhile RDP may have broken.
         return _unpark(run.model_copy(update={"reported": False}))
     if wait.until is not None and services.clock.now() >= wait.until:
         reason = f"nobody decided within {APPROVAL_DAYS} days"

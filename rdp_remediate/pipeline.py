@@ -8,6 +8,7 @@ picked up again neither loses nor repeats anything.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from rdp_remediate import collection, execution
 from rdp_remediate.diagnosis import diagnose_bundle, wants_second_slice
@@ -126,7 +127,7 @@ async def _judge(run: Run, services: Services) -> Run:
     for finding in diagnosis.findings:
         services.progress(Progress(finding.hop.value, f"{finding.status.value}: {finding.title}", done=True))
     journal = await services.ledger.journal(run.run_id)
-    applied = {e.step.fix for e in journal if e.outcome is Outcome.APPLIED and e.pass_number < run.pass_number}
+    applied = {e.step.fix for e in journal if _counts_as_done(e) and e.pass_number < run.pass_number}
     history = History(done_fixes=frozenset(applied))
     made = plan(facts, diagnosis.findings, history)
     if counted := await _reopenings(services, made):
@@ -147,6 +148,12 @@ async def _judge(run: Run, services: Services) -> Run:
         # A hint that shows nothing new is no news; its report stays in the store.
         run = run.model_copy(update={"reported": True})
     return await _end(run, services, Done(kind="judged"))
+
+
+def _counts_as_done(entry: JournalEntry) -> bool:
+    """A reset is never sent a second time in a run: nothing that could be seen would say that it had not taken effect."""
+    unknown = entry.outcome is Outcome.OUTCOME_UNKNOWN and entry.step.kind == "vm_access"
+    return entry.outcome is Outcome.APPLIED or unknown
 
 
 async def _ask_second_slice(run: Run, services: Services, bundle: Bundle) -> Run | None:
@@ -237,11 +244,17 @@ async def _act_platform(run: Run, services: Services, steps: Sequence[Step]) -> 
     if not entries:
         return await _end(run, services, Done(kind="judged"))
     services.progress(Progress("platform", entries[0].step.title))
-    started = await services.writes.start_virtual_machine(run.target.vm_id)
+    step, vm_id = entries[0].step, run.target.vm_id
+    purpose: Literal["start_vm", "vm_access"] = "start_vm"
+    if step.kind == "vm_access":
+        purpose = "vm_access"
+        started = await services.writes.put_extension(vm_id, str(step.target["extension"]), step.desired)
+    else:
+        started = await services.writes.start_virtual_machine(vm_id)
     if isinstance(started, Started):
-        operation_id = f"{run.run_id}-start_vm-{run.pass_number}"
+        operation_id = f"{run.run_id}-{purpose}-{run.pass_number}"
         await services.ledger.put_operation(operation_id, started.operation)
-        return _park(run, Wait(kind="operation", operation_id=operation_id, purpose="start_vm"), Phase.ACT)
+        return _park(run, Wait(kind="operation", operation_id=operation_id, purpose=purpose), Phase.ACT)
     return await _platform_ended(run, services, entries, started)
 
 
@@ -249,7 +262,7 @@ async def _platform_ended(run: Run, services: Services, entries: Sequence[Journa
     for entry in entries:
         match ended:
             case Completed():
-                await execution.finish(services, entry, Outcome.APPLIED, after="running")
+                await execution.finish(services, entry, Outcome.APPLIED, after=entry.step.desired)
             case Rejected(code=code, detail=detail):
                 await execution.finish(services, entry, Outcome.FAILED, detail=f"{code}: {detail}")
             case _:
@@ -316,7 +329,7 @@ async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
 
 async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: datetime) -> Run:
     operation_id = str(wait.operation_id)
-    if wait.purpose == "start_vm":
+    if wait.purpose in ("start_vm", "vm_access"):
         ended = await poll_write(services, operation_id, until)
         if isinstance(ended, Started):
             return run.model_copy(update={"due_at": _in(services, ended.retry_after_s)})

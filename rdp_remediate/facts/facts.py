@@ -11,6 +11,7 @@ from rdp_remediate.facts.evidence import Evidence, objects, parsed
 from rdp_remediate.facts.guest import GuestFacts, read_guest
 from rdp_remediate.facts.network import NetworkFacts, parse_network
 from rdp_remediate.facts.probes import ProbeFact, read_probes
+from rdp_remediate.facts.vm_access import VmAccess, read_vm_access
 from rdp_remediate.models.bundle import Bundle, Policy, Target
 from rdp_remediate.models.fact import Fact, Observed, Unavailable
 
@@ -62,6 +63,7 @@ class Facts:
     jit_ports: Fact[list[JitPort]]
     bastion_hosts: Fact[list[str]]
     locks: Fact[list[Lock]]
+    vm_access: Fact[tuple[VmAccess, ...]]
 
     @property
     def sources(self) -> tuple[Network, ...]:
@@ -106,6 +108,7 @@ def read_facts(bundle: Bundle) -> Facts:
         jit_ports=parsed(evidence.operation("jit_policies", subscription), lambda raw: _jit_ports(raw, vm_id)),
         bastion_hosts=parsed(evidence.operation("bastion_hosts", subscription), _ids),
         locks=parsed(evidence.operation("locks", vm_id), _locks),
+        vm_access=parsed(evidence.resource(vm_id), read_vm_access),
     )
 
 

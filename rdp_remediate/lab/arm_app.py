@@ -20,6 +20,7 @@ from rdp_remediate.lab import (
     arm_resources,
     arm_run_command,
     arm_security,
+    arm_vm_access,
     arm_watcher,
     tokens,
 )
@@ -34,6 +35,7 @@ _AREAS = (
     arm_monitor,
     arm_compute,
     arm_run_command,
+    arm_vm_access,
     arm_nsg,
     arm_effective,
     arm_watcher,

@@ -58,7 +58,10 @@ OPERATIONS: Mapping[Operation, tuple[str, ...]] = {
 WRITES: Mapping[str, tuple[str, ...]] = {
     ArmWrites.put_security_rule.__name__: ("Microsoft.Network/networkSecurityGroups/securityRules/write",),
     ArmWrites.delete_security_rule.__name__: ("Microsoft.Network/networkSecurityGroups/securityRules/delete",),
+    ArmWrites.put_route.__name__: ("Microsoft.Network/routeTables/routes/write",),
+    ArmWrites.delete_route.__name__: ("Microsoft.Network/routeTables/routes/delete",),
     ArmWrites.start_virtual_machine.__name__: ("Microsoft.Compute/virtualMachines/start/action",),
+    ArmWrites.restart_virtual_machine.__name__: ("Microsoft.Compute/virtualMachines/restart/action",),
     ArmWrites.run_command.__name__: ("Microsoft.Compute/virtualMachines/runCommand/action",),
     ArmWrites.put_run_command.__name__: (
         "Microsoft.Compute/virtualMachines/runCommands/read",
@@ -104,6 +107,7 @@ _WORDS = (
     "publicIPAddresses",
     "publicIPPrefixes",
     "routeTables",
+    "routes",
     "ruleCollectionGroups",
     "scheduledQueryRules",
     "securityRules",
@@ -164,7 +168,7 @@ def build() -> dict[str, dict[str, object]]:
         },
         "remediate": {
             "name": "RDP Remediate Repair",
-            "description": "Writes and deletes single NSG rules, starts a VM, asks for just-in-time access.",
+            "description": "Writes and deletes single NSG rules and routes, starts or restarts a VM, asks for just-in-time access.",
             "actions": _sorted(action for action in writes if action not in guest),
         },
     }

@@ -146,6 +146,8 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
         guest = group.create_task(_start_guest(run, services, got, machine, answer))
         group.create_task(_network(services, got, machine, run.target.dialled_address))
         group.create_task(_surroundings(services, got, vm_id))
+        if references.is_running(machine) and not references.agent_is_ready(machine):
+            group.create_task(_operation(services, got, Operation.BOOT_LOG, vm_id, PLAIN_S))
     bundle = _bundle(run, services, got, answer)
     say(Progress("endpoint", "probing the RDP endpoints that ARM shows"))
     bundle = await probe(bundle, services)

@@ -149,7 +149,8 @@ def conclude(findings: Sequence[Finding], proof: Reachability) -> Verdict:
             headline=f"RDP is closed on purpose: {first.reason}",
             causes=_causes(closed),
         )
-    if proof.proof is not Proof.NONE:
+    refused = any(f.status is FindingStatus.UNKNOWN and f.effect is Effect.BLOCKS for f in findings)
+    if proof.proof is not Proof.NONE and not refused:
         return Verdict(
             status="reachable",
             headline=f"RDP is reachable: {proof.detail}",
@@ -166,6 +167,7 @@ def _not_proven(findings: Sequence[Finding], proof: Reachability) -> str:
     ]
     if not unseen:
         return f"No cause was found, but RDP is not proven: {proof.detail}"
+    unseen.sort(key=lambda f: f.effect is not Effect.BLOCKS)
     reasons = list(dict.fromkeys(f.reason or f.title for f in unseen))
     more = f"; and {len(reasons) - 1} more" if len(reasons) > 1 else ""
     return f"No cause was found, but not everything could be seen: {reasons[0].rstrip('.')}{more}. {proof.detail}"

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from rdp_remediate.child_steps import CHILDREN, undo_child, write_child
+from rdp_remediate.facts.platform import power_word, read_vm
+from rdp_remediate.journal import finish
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Mode
-from rdp_remediate.models.fact import Fact, Reason, Unavailable
-from rdp_remediate.models.plan import JournalEntry, Outcome, Plan, Step
+from rdp_remediate.models.fact import Fact, Unavailable
+from rdp_remediate.models.plan import RESTARTS, WAIT, JournalEntry, Outcome, Plan, Step
 from rdp_remediate.models.run import Run
 from rdp_remediate.network.marker import read_marker
-from rdp_remediate.network.rule_comparison import same_rule
 from rdp_remediate.ports import (
     Completed,
     GuestRequest,
@@ -29,8 +31,12 @@ from rdp_remediate.ports import (
 )
 
 SETTLED = (Outcome.APPLIED, Outcome.ALREADY_TRUE)
-BUSY_TRIES = 5
+WAIT_TRIES = 10
+"""How often a run looks again, `settle_s` apart, at something that ends by itself."""
 KILLED = "the kill switch is on"
+CLOSES = ("narrow_nsg_rule",)
+EARLY = (*CLOSES, "outbound_rule")
+"""Network steps that open no way in: they come before everything inside Windows."""
 REPAIR_SECONDS = 60
 
 
@@ -42,21 +48,27 @@ class Ready:
     guest: tuple[Step, ...] = ()
     network: tuple[Step, ...] = ()
     waiting: tuple[Step, ...] = ()
+    looks_again: bool = False
 
     @property
     def any(self) -> bool:
-        """Something may run."""
-        return bool(self.platform or self.guest or self.network)
+        """Something may run, or the run waits for what ends by itself."""
+        return bool(self.platform or self.guest or self.network or self.looks_again)
 
 
 def ready(run: Run, journal: Sequence[JournalEntry]) -> Ready:
     """Sorts a plan's steps: an approved or unattended step may run once; the network waits for all inner steps.
 
-    The door stays shut while an inner step waits, failed or is unknown.
+    The door stays shut while an inner step waits, failed or is unknown. While something ends by itself nothing runs; when
+    the run has looked often enough, the power of the VM stays untouched all the same.
     """
-    steps = (run.plan or Plan()).steps
+    planned = (run.plan or Plan()).steps
     if run.mode not in (Mode.APPROVE, Mode.AUTO):
         return Ready()
+    unsettled_by_itself = any(step.kind == WAIT and step.expected != step.desired for step in planned)
+    if unsettled_by_itself and run.waits < WAIT_TRIES:
+        return Ready(looks_again=True)
+    steps = [s for s in planned if s.kind != WAIT and not (unsettled_by_itself and s.layer == "platform")]
     last = {entry.step.step_id: entry for entry in journal}
     open_steps = [s for s in steps if s.step_id not in last or _again(last[s.step_id], run)]
     may = [s for s in open_steps if s.step_id in run.approved or (run.mode is Mode.AUTO and s.approval is None)]
@@ -67,8 +79,12 @@ def ready(run: Run, journal: Sequence[JournalEntry]) -> Ready:
     platform = tuple(s for s in may if s.layer == "platform")
     if platform:
         return Ready(platform=platform, waiting=waiting)
+    early = tuple(s for s in may if s.kind in EARLY)
+    if early:
+        return Ready(network=early, waiting=waiting)
     guest = tuple(s for s in may if s.layer == "guest")
-    inner = [s for s in steps if s.layer != "network"]
+    # A restart that nobody approved leaves nothing half open inside, so it does not keep the door shut.
+    inner = [s for s in steps if s.layer != "network" and s.kind not in RESTARTS]
     settled = {step_id for step_id, entry in last.items() if entry.outcome in SETTLED}
     unsettled = [s for s in inner if s not in guest and s.step_id not in settled]
     network = tuple(s for s in may if s.layer == "network")
@@ -144,18 +160,23 @@ async def _brake(run: Run, services: Services, step: Step) -> str | None:
     return None
 
 
-async def finish(
-    services: Services, entry: JournalEntry, outcome: Outcome, *, after: Any = None, detail: str | None = None
-) -> JournalEntry:
-    """Completes a journal row; an applied change lets its fix rest on the VM."""
-    done = entry.model_copy(
-        update={"outcome": outcome, "after": after, "detail": detail, "ended_at": services.clock.now()}
-    )
-    await services.ledger.complete(done)
-    if outcome is Outcome.APPLIED:
-        until = services.clock.now() + timedelta(seconds=services.settings.cooldown_s)
-        await services.ledger.rest(entry.vm_id, entry.step.fix, until)
-    return done
+def restarted(journal: Sequence[JournalEntry]) -> bool:
+    """Whether this run has sent a restart of the VM, or may have."""
+    sent = (Outcome.APPLIED, Outcome.OUTCOME_UNKNOWN, Outcome.INTENDED)
+    return any(entry.step.kind in RESTARTS and entry.outcome in sent for entry in journal)
+
+
+async def power_changed(run: Run, services: Services, step: Step) -> str | None:
+    """Why the VM is not as the plan of a restart saw it, or None: it is."""
+    present = await services.reads.resource(run.target.vm_id)
+    if isinstance(present, Unavailable):
+        return f"the VM could not be read before the restart: {present.detail}"
+    try:
+        machine = read_vm(present.value)
+    except (KeyError, TypeError):
+        return "the VM could not be read before the restart"
+    now = power_word(machine)
+    return None if now == step.expected else f"the VM was {step.expected} when this was planned and is {now} now"
 
 
 async def start_repair(
@@ -225,107 +246,22 @@ async def run_network(services: Services, entries: Sequence[JournalEntry]) -> No
         services.progress(Progress("network", entry.step.title))
         outcome = await _network_step(services, entry)
         if outcome in SETTLED:
-            done.setdefault(group, []).append(entry)
+            if outcome is Outcome.APPLIED:
+                done.setdefault(group, []).append(entry)
             continue
         broken.add(group)
         for earlier in reversed(done.pop(group, [])):
-            if earlier.step.kind == "security_rule":
-                await undo_rule(services, earlier)
+            # A rule that was narrowed stays narrow: half of it closed is no half-opened door.
+            if earlier.step.kind in CHILDREN and earlier.step.kind not in CLOSES:
+                await undo_child(services, earlier)
 
 
 async def _network_step(services: Services, entry: JournalEntry) -> Outcome:
     step = entry.step
-    if step.kind == "jit_request":
-        return await _settle(
-            services,
-            entry,
-            await asyncio.shield(services.writes.initiate_jit(str(step.target["policy_id"]), step.desired)),
-        )
-    nsg_id, name = str(step.target["nsg_id"]), str(step.target["name"])
-    present = await services.reads.resource(f"{nsg_id}/securityRules/{name}")
-    if not isinstance(present, Unavailable):
-        if same_rule(present.value, step.desired):
-            await finish(services, entry, Outcome.ALREADY_TRUE, after=present.value)
-            return Outcome.ALREADY_TRUE
-        detail = "a rule of this name is there and is not what the plan expected"
-        await finish(services, entry, Outcome.STALE, after=present.value, detail=detail)
-        return Outcome.STALE
-    if present.reason is not Reason.NOT_FOUND:
-        await finish(
-            services, entry, Outcome.FAILED, detail=f"the rule could not be read before the write: {present.detail}"
-        )
-        return Outcome.FAILED
-    written = await _put(services, nsg_id, name, step.desired)
-    return await _read_back(services, entry, nsg_id, name, written)
-
-
-async def _put(services: Services, nsg_id: str, name: str, body: JsonObject) -> WriteOutcome:
-    """One PUT, again only where Azure itself said that it was too busy to take it."""
-    pause_s = 2.0
-    for attempt in range(BUSY_TRIES):
-        written = await asyncio.shield(services.writes.put_security_rule(nsg_id, name, body, etag=None))
-        if not isinstance(written, Rejected) or not _busy(written) or attempt == BUSY_TRIES - 1:
-            return written
-        await services.clock.sleep(min(written.retry_after_s or pause_s, 30.0))
-        pause_s *= 2
-    return written
-
-
-def _busy(written: Rejected) -> bool:
-    """Whether Azure was only too busy; a 412 says that somebody else wrote this rule, which no waiting mends."""
-    return written.status != 412 and written.reason in (Reason.BUSY, Reason.THROTTLED)
-
-
-async def _read_back(services: Services, entry: JournalEntry, nsg_id: str, name: str, written: WriteOutcome) -> Outcome:
-    if isinstance(written, Rejected):
-        stale = written.code in ("SecurityRuleConflict",) or written.status == 412
-        outcome = Outcome.STALE if stale else Outcome.FAILED
-        await finish(services, entry, outcome, detail=f"{written.code}: {written.detail}")
-        return outcome
-    now_there = await services.reads.resource(f"{nsg_id}/securityRules/{name}")
-    if not isinstance(now_there, Unavailable) and same_rule(now_there.value, entry.step.desired):
-        await finish(services, entry, Outcome.APPLIED, after=now_there.value)
-        return Outcome.APPLIED
-    if isinstance(now_there, Unavailable) and now_there.reason is not Reason.NOT_FOUND:
-        detail = f"the rule could not be read back: {now_there.detail}"
-        await finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=detail)
-        return Outcome.OUTCOME_UNKNOWN
-    lost = isinstance(written, OutcomeUnknown)
-    detail = written.detail if isinstance(written, OutcomeUnknown) else "what was read back is not what was written"
-    after = None if isinstance(now_there, Unavailable) else now_there.value
-    outcome = Outcome.OUTCOME_UNKNOWN if lost else Outcome.FAILED
-    await finish(services, entry, outcome, after=after, detail=detail)
-    if after is not None:
-        await undo_rule(services, entry)
-    return outcome
-
-
-async def undo_rule(services: Services, entry: JournalEntry) -> Outcome:
-    """Deletes a rule that is still exactly ours; anything else is left alone and said so.
-
-    Returns:
-        UNDONE, STALE for a rule that somebody changed, or OUTCOME_UNKNOWN; the journal's row says the same.
-    """
-    step = entry.step
-    nsg_id, name = str(step.target["nsg_id"]), str(step.target["name"])
-    after: Any = None
-    present = await services.reads.resource(f"{nsg_id}/securityRules/{name}")
-    if isinstance(present, Unavailable):
-        gone = present.reason is Reason.NOT_FOUND
-        outcome = Outcome.UNDONE if gone else Outcome.OUTCOME_UNKNOWN
-        detail: str | None = "the rule is already gone" if gone else f"the rule could not be read: {present.detail}"
-    elif not same_rule(present.value, step.desired):
-        outcome, detail = Outcome.STALE, "somebody changed the rule; it is left alone"
-        after = present.value
-    else:
-        written = await asyncio.shield(
-            services.writes.delete_security_rule(nsg_id, name, etag=present.value.get("etag"))
-        )
-        ended = isinstance(written, Completed)
-        outcome = Outcome.UNDONE if ended else Outcome.OUTCOME_UNKNOWN
-        detail = None if ended else f"the rule could not be deleted: {getattr(written, 'detail', 'no answer')}"
-    await finish(services, entry, outcome, after=after, detail=detail)
-    return outcome
+    if step.kind in CHILDREN:
+        return await write_child(services, entry)
+    asked = services.writes.initiate_jit(str(step.target["policy_id"]), step.desired)
+    return await _settle(services, entry, await asyncio.shield(asked))
 
 
 async def _settle(services: Services, entry: JournalEntry, written: WriteOutcome) -> Outcome:

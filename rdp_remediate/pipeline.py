@@ -5,16 +5,17 @@ must survive a crash (bundles, journal, parked operations) is written by the led
 picked up again neither loses nor repeats anything.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
 
 from rdp_remediate import collection, execution
 from rdp_remediate.diagnosis import diagnose_bundle, wants_second_slice
 from rdp_remediate.errors import InternalError, NotApplicableError
 from rdp_remediate.facts import references
 from rdp_remediate.facts.facts import read_facts
+from rdp_remediate.journal import finish
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Bundle
 from rdp_remediate.models.fact import Fact, Reason, Unavailable
@@ -128,7 +129,7 @@ async def _judge(run: Run, services: Services) -> Run:
         services.progress(Progress(finding.hop.value, f"{finding.status.value}: {finding.title}", done=True))
     journal = await services.ledger.journal(run.run_id)
     applied = {e.step.fix for e in journal if _counts_as_done(e) and e.pass_number < run.pass_number}
-    history = History(done_fixes=frozenset(applied))
+    history = History(done_fixes=frozenset(applied), restarted=execution.restarted(journal))
     made = plan(facts, diagnosis.findings, history)
     if counted := await _reopenings(services, made):
         made = plan(facts, diagnosis.findings, replace(history, reopenings=counted))
@@ -201,11 +202,16 @@ async def _act(run: Run, services: Services) -> Run:
     if lost:
         # A process died between the journal row and the answer: never repeat, look again.
         for entry in lost:
-            await execution.finish(
-                services, entry, Outcome.OUTCOME_UNKNOWN, detail="the process ended before the answer came"
-            )
+            await finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail="the process ended before the answer came")
         return next_pass(run)
     able = execution.ready(run, journal)
+    if able.looks_again:
+        pause = services.settings.settle_s
+        # Without a pause nothing would be new at the second look but once.
+        tries = run.waits + 1 if pause else execution.WAIT_TRIES
+        services.progress(Progress("platform", "waiting for what ends by itself; nothing is changed meanwhile"))
+        waiting = run.model_copy(update={"waits": tries, "guest_answer": None})
+        return _park(waiting, Wait(kind="until", until=_in(services, pause), purpose="settle"), Phase.COLLECT)
     if able.platform:
         return await _act_platform(run, services, able.platform)
     if able.guest:
@@ -228,7 +234,7 @@ async def _repair_not_started(run: Run, services: Services, entries: list[Journa
         waits = started.reason in (Reason.BUSY, Reason.THROTTLED)
         outcome = Outcome.STALE if waits else Outcome.FAILED
         for entry in entries:
-            await execution.finish(services, entry, outcome, detail=f"{started.code}: {started.detail}")
+            await finish(services, entry, outcome, detail=f"{started.code}: {started.detail}")
         if not waits:
             return next_pass(run)
         again = run.model_copy(update={"replans": run.replans + 1, "guest_answer": None})
@@ -244,17 +250,22 @@ async def _act_platform(run: Run, services: Services, steps: Sequence[Step]) -> 
     if not entries:
         return await _end(run, services, Done(kind="judged"))
     services.progress(Progress("platform", entries[0].step.title))
-    step, vm_id = entries[0].step, run.target.vm_id
-    purpose: Literal["start_vm", "vm_access"] = "start_vm"
-    if step.kind == "vm_access":
-        purpose = "vm_access"
-        started = await services.writes.put_extension(vm_id, str(step.target["extension"]), step.desired)
+    kind = entries[0].step.kind
+    if kind == "start_vm":
+        started = await services.writes.start_virtual_machine(run.target.vm_id)
+    elif kind == "vm_access":
+        step = entries[0].step
+        started = await services.writes.put_extension(run.target.vm_id, str(step.target["extension"]), step.desired)
+    elif changed := await execution.power_changed(run, services, entries[0].step):
+        await finish(services, entries[0], Outcome.STALE, detail=changed)
+        return next_pass(run)
     else:
-        started = await services.writes.start_virtual_machine(vm_id)
+        started = await asyncio.shield(services.writes.restart_virtual_machine(run.target.vm_id))
     if isinstance(started, Started):
-        operation_id = f"{run.run_id}-{purpose}-{run.pass_number}"
+        operation_id = f"{run.run_id}-{kind}-{run.pass_number}"
         await services.ledger.put_operation(operation_id, started.operation)
-        return _park(run, Wait(kind="operation", operation_id=operation_id, purpose=purpose), Phase.ACT)
+        wait = Wait.model_validate({"kind": "operation", "operation_id": operation_id, "purpose": kind})
+        return _park(run, wait, Phase.ACT)
     return await _platform_ended(run, services, entries, started)
 
 
@@ -262,12 +273,13 @@ async def _platform_ended(run: Run, services: Services, entries: Sequence[Journa
     for entry in entries:
         match ended:
             case Completed():
-                await execution.finish(services, entry, Outcome.APPLIED, after=entry.step.desired)
+                after = "running" if entry.step.kind == "start_vm" else entry.step.desired
+                await finish(services, entry, Outcome.APPLIED, after=after)
             case Rejected(code=code, detail=detail):
-                await execution.finish(services, entry, Outcome.FAILED, detail=f"{code}: {detail}")
+                await finish(services, entry, Outcome.FAILED, detail=f"{code}: {detail}")
             case _:
                 detail = getattr(ended, "detail", "no answer")
-                await execution.finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=detail)
+                await finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=detail)
     if isinstance(ended, Completed):
         pause = min(AGENT_PAUSE_S, services.settings.settle_s)
         return _park(next_pass(run), Wait(kind="until", until=_in(services, pause), purpose="settle"), Phase.COLLECT)
@@ -283,7 +295,7 @@ async def _act_network(run: Run, services: Services, steps: Sequence[Step]) -> R
         for entry in mine:
             if entry.outcome is Outcome.APPLIED and entry.step.kind == "security_rule":
                 await services.ledger.opened(entry)
-        if any(entry.outcome is Outcome.APPLIED for entry in mine):
+        if any(entry.outcome is Outcome.APPLIED and entry.step.kind not in execution.EARLY for entry in mine):
             bundle = await services.ledger.get_bundle(run.bundles[-1])
             targets = [(one.address, one.port) for one in probe_targets(read_facts(bundle))]
             await execution.settle(services, targets)
@@ -329,7 +341,7 @@ async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
 
 async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: datetime) -> Run:
     operation_id = str(wait.operation_id)
-    if wait.purpose in ("start_vm", "vm_access"):
+    if wait.purpose in ("start_vm", "restart_vm", "vm_access"):
         ended = await poll_write(services, operation_id, until)
         if isinstance(ended, Started):
             return run.model_copy(update={"due_at": _in(services, ended.retry_after_s)})

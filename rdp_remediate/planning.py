@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from rdp_remediate.facts.accounts import DOMAIN_CONTROLLER_ROLES, under_attack
 from rdp_remediate.facts.closings import together
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.guest import GuestFacts
@@ -17,17 +18,13 @@ from rdp_remediate.fixes import last_resort
 from rdp_remediate.fixes.fix import Draft, Fix, Refused, Yielded, all_fixes
 from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Unavailable
-from rdp_remediate.models.plan import Plan, Refusal, Risk, Step
+from rdp_remediate.models.plan import RESTARTS, WAIT, Plan, Refusal, Risk, Step
 from rdp_remediate.models.report import Confidence, Finding, FindingStatus
 from rdp_remediate.network.entries import entries
 from rdp_remediate.network.exposure import admits_outside
 from rdp_remediate.network.question import ask
 
-BRUTE_FORCE_FAILED_SIGN_INS = 30
-"""Failed sign-ins in 15 minutes from which an attack is assumed; background noise of the Internet stays below."""
-
 DOMAIN_CONTROLLER_TAG = "rdp-remediate-domain-controller"
-DOMAIN_CONTROLLER_ROLES = (4, 5)
 
 
 @dataclass(frozen=True)
@@ -36,10 +33,12 @@ class History:
 
     Attributes:
         done_fixes: Fixes whose steps were already applied in this run; a fault that returns is refused as came_back.
+        restarted: This run has restarted the VM, or may have; a second restart is never planned.
         reopenings: How often each rule name was opened in the last seven days.
     """
 
     done_fixes: frozenset[str] = frozenset()
+    restarted: bool = False
     reopenings: tuple[tuple[str, int], ...] = ()
 
 
@@ -93,7 +92,7 @@ def _actionable(finding: Finding) -> bool:
 
 def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) -> tuple[list[Step], list[Refusal]]:
     faults = _faults(one, findings)
-    if one.name in history.done_fixes:
+    if one.name in history.done_fixes and not (history.restarted and one.layer == "platform"):
         return [], [_refusal(fault, Refused("came_back", _CAME_BACK)) for fault in faults]
     if one.layer == "guest" and (reason := _domain_controller(facts.guest, facts.policy.tags)):
         return [], [_refusal(fault, reason) for fault in faults]
@@ -103,6 +102,8 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
         for yielded in one.generate(facts, findings):
             if isinstance(yielded, Refused):
                 refusals += [_refusal(fault, yielded) for fault in faults]
+            elif yielded.kind in RESTARTS and history.restarted:
+                refusals += [_refusal(fault, Refused("restarted_once", _RESTARTED)) for fault in faults]
             else:
                 steps.append(_step(one, yielded, facts, findings, history))
     except UnseenError as unseen:
@@ -113,6 +114,12 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
 
 _CAME_BACK = (
     "This was repaired in this run and the fault came back; something else sets it. Find out what before trying again."
+)
+
+
+_RESTARTED = (
+    "The VM was restarted once in this run, and it is not restarted again: the agent may need some minutes more; "
+    "otherwise look at the boot picture and the serial log."
 )
 
 
@@ -157,7 +164,8 @@ def _step(one: Fix, draft: Draft, facts: Facts, findings: list[Finding], history
     sessions = None
     if draft.drops_sessions and not isinstance(people, Unavailable):
         sessions = sorted(one_session.id for one_session in people.value)
-    why = "; ".join(dict.fromkeys(reason for reason in asks if reason))
+    # Waiting changes nothing, so nobody has to be asked.
+    why = "" if draft.kind == WAIT else "; ".join(dict.fromkeys(reason for reason in asks if reason))
     return Step(
         step_id=step_id(one.name, draft),
         fix=one.name,
@@ -269,7 +277,7 @@ def _attack(draft: Draft, facts: Facts) -> str | None:
     sign_ins = facts.guest.sign_ins
     if isinstance(sign_ins, Unavailable):
         return f"failed sign-ins could not be counted ({sign_ins.detail}), so an attack cannot be ruled out"
-    if sign_ins.value.failed >= BRUTE_FORCE_FAILED_SIGN_INS:
+    if under_attack(sign_ins.value):
         return f"{sign_ins.value.failed} failed sign-ins in {sign_ins.value.window_s // 60} minutes: a brute force may be going on"
     return None
 

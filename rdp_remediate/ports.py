@@ -118,8 +118,20 @@ class ArmWrites(Protocol):
         """Deletes one child rule of an NSG and waits for its end."""
         ...
 
+    async def put_route(self, route_table_id: str, name: str, body: JsonObject, *, etag: str | None) -> WriteOutcome:
+        """Creates (etag None) or replaces one route of a route table and waits for its end."""
+        ...
+
+    async def delete_route(self, route_table_id: str, name: str, *, etag: str | None) -> WriteOutcome:
+        """Deletes one route of a route table and waits for its end."""
+        ...
+
     async def start_virtual_machine(self, vm_id: str) -> WriteOutcome:
         """Starts a VM; the operation is returned as `Started`."""
+        ...
+
+    async def restart_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Restarts a VM; the operation is returned as `Started`."""
         ...
 
     async def run_command(self, vm_id: str, body: JsonObject) -> WriteOutcome:

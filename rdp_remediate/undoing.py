@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rdp_remediate.execution import finish
+from rdp_remediate.journal import finish
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.plan import JournalEntry, Outcome
 from rdp_remediate.ports import GuestRequest, OutcomeUnknown, Progress, Rejected, Services, Started

@@ -155,7 +155,7 @@ async def _recover(run: Run, services: Services) -> Run:
 
     What such a row intended may have happened or not: it is never repeated, the next pass looks.
     """
-    from rdp_remediate.execution import finish  # noqa: PLC0415 - intake must not pay for it
+    from rdp_remediate.journal import finish  # noqa: PLC0415 - intake must not pay for it
     from rdp_remediate.pipeline import next_pass  # noqa: PLC0415
 
     parked = await _parked(run, services)
@@ -176,7 +176,7 @@ async def _recover(run: Run, services: Services) -> Run:
 
 _DID_NOTHING = (Outcome.NOT_STARTED, Outcome.STALE, Outcome.REFUSED)
 
-_CLOSES = {"repair": "guest", "start_vm": "platform", "vm_access": "platform"}
+_CLOSES = {"repair": "guest", "start_vm": "platform", "restart_vm": "platform", "vm_access": "platform"}
 """The layer whose journal rows the end of an operation closes."""
 
 
@@ -225,7 +225,7 @@ async def expire(services: Services) -> list[str]:
     Returns:
         What became of each.
     """
-    from rdp_remediate.execution import undo_rule  # noqa: PLC0415 - intake must not pay for it
+    from rdp_remediate.child_steps import undo_child  # noqa: PLC0415 - intake must not pay for it
     from rdp_remediate.parked import delete_left_run_commands  # noqa: PLC0415
 
     said = []
@@ -234,7 +234,7 @@ async def expire(services: Services) -> list[str]:
         if services.settings.kill_switch or await services.ledger.killed():
             said.append(f"rule {name}: left in place, the kill switch is on")
             continue
-        outcome = await undo_rule(services, entry)
+        outcome = await undo_child(services, entry)
         if outcome in (Outcome.UNDONE, Outcome.STALE):
             # A rule that somebody changed is theirs now; it is named once and never looked at again.
             await services.ledger.forget_opening(entry)

@@ -149,9 +149,14 @@ class FakeReads:
         if key in self._world.refused:
             return self._no(self._world.refused[key], resource_id)
         parent, _, child = key.partition("/securityrules/")
+        table, _, route = key.partition("/routes/")
         if child:
             rules = self._world.data["resources"].get(parent, {}).get("properties", {}).get("securityRules", [])
             found = next((rule for rule in rules if rule["name"].lower() == child), None)
+            found = found and {"etag": 'W/"1"', **found}
+        elif route:
+            routes = self._world.data["resources"].get(table, {}).get("properties", {}).get("routes", [])
+            found = next((one for one in routes if one["name"].lower() == route), None)
         else:
             found = self._world.data["resources"].get(key)
         return self._no(Reason.NOT_FOUND, resource_id) if found is None else self._yes(found, resource_id)
@@ -190,6 +195,7 @@ class FakeWrites:
             return instead
         if instead != LOST_UNDONE:
             kept = [rule for rule in self._world.rules(nsg_id) if rule["name"] != name]
+            assert (etag is None) is (len(kept) == len(self._world.rules(nsg_id))), "create or replace, as it was read"
             f.security_rules(nsg_id, *kept, {**_whole(body), "name": name})(self._world.data)
         return OutcomeUnknown(instead) if instead else Completed(body)
 
@@ -202,6 +208,37 @@ class FakeWrites:
             kept = [rule for rule in self._world.rules(nsg_id) if rule["name"] != name]
             f.security_rules(nsg_id, *kept)(self._world.data)
         return OutcomeUnknown(instead) if instead else Completed(None)
+
+    async def put_route(self, route_table_id: str, name: str, body: JsonObject, *, etag: str | None) -> WriteOutcome:
+        """Adds or replaces a route."""
+        instead = self._world.begin("put_route", name)
+        if isinstance(instead, Rejected):
+            return instead
+        if instead != LOST_UNDONE:
+            table = self._world.data["resources"][route_table_id.lower()]["properties"]
+            table["routes"] = [*(one for one in table["routes"] if one["name"] != name), {**body, "name": name}]
+        return OutcomeUnknown(instead) if instead else Completed(body)
+
+    async def delete_route(self, route_table_id: str, name: str, *, etag: str | None) -> WriteOutcome:
+        """Removes a route."""
+        instead = self._world.begin("delete_route", name)
+        if isinstance(instead, Rejected):
+            return instead
+        if instead != LOST_UNDONE:
+            table = self._world.data["resources"][route_table_id.lower()]["properties"]
+            table["routes"] = [one for one in table["routes"] if one["name"] != name]
+        return OutcomeUnknown(instead) if instead else Completed(None)
+
+    async def restart_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Restarts the VM: the agent reports again."""
+        instead = self._world.begin("restart_vm", vm_id)
+        if isinstance(instead, Rejected):
+            return instead
+        if instead != LOST_UNDONE:
+            view = healthy_json()["resources"][f.VM.lower()]["properties"]["instanceView"]
+            self._world.data["resources"][f.VM.lower()]["properties"]["instanceView"] = view
+            self._world.data["guest"] = self._world.data["guest"] or healthy_json()["guest"]
+        return OutcomeUnknown(instead) if instead else Started({"poll": "restart_vm"}, 1.0)
 
     async def start_virtual_machine(self, vm_id: str) -> WriteOutcome:
         """Starts the VM."""

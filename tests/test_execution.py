@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from rdp_remediate.execution import finish_repair, intend, ready, run_network, settle, undo_rule
+from rdp_remediate.child_steps import undo_child
+from rdp_remediate.execution import finish_repair, intend, ready, run_network, settle
 from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Observed, Reason, Unavailable
 from rdp_remediate.models.plan import JournalEntry, Outcome, Plan, Step
@@ -160,7 +161,7 @@ async def test_only_what_is_exactly_ours_is_deleted(before: str, outcome: Outcom
         on.world.refused[f"{f.NIC_NSG}/securityRules/rdpr-1".lower()] = Reason.TIMEOUT
     elif before in ("lost", "forbidden"):
         on.world.script("delete_rule", LOST_UNDONE if before == "lost" else FORBIDDEN)
-    assert await undo_rule(services, entries[0]) is outcome
+    assert await undo_child(services, entries[0]) is outcome
     assert len(on.world.called("delete_rule")) == deleted
 
 

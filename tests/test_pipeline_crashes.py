@@ -88,6 +88,7 @@ async def _assert_done_once(on: Stage, run: Run, where: str) -> None:
     assert operations == [], where
 
 
+@pytest.mark.slow
 async def test_a_death_after_any_write_of_a_repair_loses_nothing_and_doubles_nothing() -> None:
     on, run, writes = await _repair(None)
     await _assert_done_once(on, run, "no death")

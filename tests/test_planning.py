@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from rdp_remediate.facts.accounts import ATTACK_FAILURES
 from rdp_remediate.models.plan import Risk
-from rdp_remediate.planning import BRUTE_FORCE_FAILED_SIGN_INS, History
+from rdp_remediate.planning import History
 from tests import factories as f
 from tests.factories import Change, hide
 from tests.fault_cases import BY_FAULT
@@ -26,7 +27,7 @@ from tests.planned import (
 REMEDY = {
     "vm-deallocated": "approval",
     "vm-stopped-allocated": "approval",
-    "agent-not-ready": "by_hand",
+    "agent-not-ready": "approval",
     "public-ip-standard-no-nsg": "by_hand",
     "no-public-ip": "by_hand",
     "client-wrong-port": "by_hand",
@@ -211,8 +212,8 @@ def test_an_unknown_author_asks_only_where_the_installation_wants_it() -> None:
 @pytest.mark.parametrize("fault", ["termservice-stopped", "nsg-no-allow-rule", "rdp-disabled-local"])
 def test_nothing_opens_unattended_while_a_brute_force_is_possible(fault: str) -> None:
     changes = BY_FAULT[fault].changes
-    assert why_it_waits(*changes, f.failed_sign_ins(BRUTE_FORCE_FAILED_SIGN_INS - 1)) is None
-    assert "brute force" in (why_it_waits(*changes, f.failed_sign_ins(BRUTE_FORCE_FAILED_SIGN_INS)) or "")
+    assert why_it_waits(*changes, f.failed_sign_ins(ATTACK_FAILURES - 1)) is None
+    assert "brute force" in (why_it_waits(*changes, f.failed_sign_ins(ATTACK_FAILURES)) or "")
     assert "could not be counted" in (why_it_waits(*changes, hide("guest.sign_ins")) or "")
 
 
@@ -224,10 +225,11 @@ OPEN_TO_ALL = (
 
 @pytest.mark.parametrize("fault", ["termservice-stopped", "rdp-disabled-local", "fw-rdp-rule-disabled"])
 def test_letting_windows_answer_behind_an_open_door_is_exposing(fault: str) -> None:
-    step = only_step(planned(*BY_FAULT[fault].changes, *OPEN_TO_ALL))
+    narrow, step = planned(*BY_FAULT[fault].changes, *OPEN_TO_ALL).steps
+    assert narrow.kind == "narrow_nsg_rule", "the door is closed before Windows answers behind it"
     assert step.risk is Risk.EXPOSING
     assert "Allow-Any" in (step.approval or "")
-    allowed = only_step(planned(*BY_FAULT[fault].changes, *OPEN_TO_ALL, f.policy(auto_risks=["exposing"])))
+    _, allowed = planned(*BY_FAULT[fault].changes, *OPEN_TO_ALL, f.policy(auto_risks=["exposing"])).steps
     assert allowed.risk is Risk.EXPOSING
     assert allowed.approval is None
 
@@ -254,7 +256,8 @@ def test_leave_for_disruptive_steps_is_no_leave_for_exposing_ones() -> None:
     changes = BY_FAULT["rdp-port-unmatched"].changes
     free = f.policy(auto_risks=["disruptive"])
     assert [step.approval for step in planned(*changes, free).steps] == [None, None]
-    both = planned(*changes, free, *OPEN_TO_ALL).steps
+    both = [step for step in planned(*changes, free, *OPEN_TO_ALL).steps if step.layer == "guest"]
+    assert len(both) == 2
     assert all("exposing" in (step.approval or "") for step in both)
 
 

@@ -55,6 +55,7 @@ GENUINE: Mapping[str, Reader] = {
     "microsoft.network/publicipaddresses": _network("public_ip_addresses"),
     "microsoft.network/publicipprefixes": _network("public_ip_prefixes"),
     "microsoft.network/routetables": _network("route_tables"),
+    "microsoft.network/routetables/routes": _network("routes"),
     "microsoft.network/virtualnetworks": _network("virtual_networks"),
     "microsoft.network/virtualnetworks/subnets": _network("subnets"),
     "microsoft.network/virtualnetworks/virtualnetworkpeerings": _network("virtual_network_peerings"),

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from azure.mgmt.compute.models import RunCommandInput
-from azure.mgmt.network.models import SecurityRule
+from azure.mgmt.network.models import Route, SecurityRule
 
 from rdp_remediate.arm import managed_run_command
 from rdp_remediate.arm.answers import FAILURES, Answer, ForeignUrlError, answer_of, refusal, sentence, write_failure
@@ -99,6 +99,36 @@ class AzureWrites(ArmWrites):
 
         return await self._whole(arm, "DELETE", delete, f"DELETE security rule {rule} of {nsg}")
 
+    async def put_route(self, route_table_id: str, name: str, body: JsonObject, *, etag: str | None) -> WriteOutcome:
+        """Creates (etag None) or replaces one route of a route table and waits for its end."""
+        arm = _route_id(route_table_id, name)
+        if arm is None:
+            return _MALFORMED_ID
+        condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
+        routes = self._clients.network(arm.subscription).routes
+        table, route = arm.names
+
+        async def put(first: FirstAnswer) -> None:
+            await routes.begin_create_or_update(
+                str(arm.group), table, route, Route(body), headers=condition, polling=first
+            )
+
+        return await self._whole(arm, "PUT", put, f"PUT route {route} of {table}")
+
+    async def delete_route(self, route_table_id: str, name: str, *, etag: str | None) -> WriteOutcome:
+        """Deletes one route of a route table and waits for its end."""
+        arm = _route_id(route_table_id, name)
+        if arm is None:
+            return _MALFORMED_ID
+        condition = {} if etag is None else {"If-Match": etag}
+        routes = self._clients.network(arm.subscription).routes
+        table, route = arm.names
+
+        async def delete(first: FirstAnswer) -> None:
+            await routes.begin_delete(str(arm.group), table, route, headers=condition, polling=first)
+
+        return await self._whole(arm, "DELETE", delete, f"DELETE route {route} of {table}")
+
     async def start_virtual_machine(self, vm_id: str) -> WriteOutcome:
         """Starts a VM; the operation is returned as `Started`."""
         arm = _id_of_type(vm_id, "microsoft.compute/virtualmachines")
@@ -110,6 +140,18 @@ class AzureWrites(ArmWrites):
             await vms.begin_start(str(arm.group), arm.name, polling=first)
 
         return await self._shielded(self._begun(start, f"start VM {arm.name}", wants_result=False))
+
+    async def restart_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Restarts a VM; the operation is returned as `Started`."""
+        arm = _id_of_type(vm_id, "microsoft.compute/virtualmachines")
+        if arm is None:
+            return _MALFORMED_ID
+        vms = self._clients.compute(arm.subscription).virtual_machines
+
+        async def restart(first: FirstAnswer) -> None:
+            await vms.begin_restart(str(arm.group), arm.name, polling=first)
+
+        return await self._shielded(self._begun(restart, f"restart VM {arm.name}", wants_result=False))
 
     async def run_command(self, vm_id: str, body: JsonObject) -> WriteOutcome:
         """Sends one action Run Command; the operation is returned as `Started`."""
@@ -255,13 +297,13 @@ class AzureWrites(ArmWrites):
     async def _whole(
         self, arm: ArmId, method: str, start: Callable[[FirstAnswer], Awaitable[None]], asked: str
     ) -> WriteOutcome:
-        """A rule's write from its request to its end, alone on its NSG."""
-        alone = self._clients.writing(arm.key.rpartition("/securityrules/")[0])
+        """A child's write from its request to its end, alone on its NSG or route table."""
+        alone = self._clients.writing(arm.key.rsplit("/", 2)[0])
         try:
             async with asyncio.timeout(self._deadline_s):
                 await alone.acquire()  # outside the shield: a caller that gave up while waiting has sent nothing
         except TimeoutError:
-            detail = f"{asked}: another write of this NSG goes on; nothing was sent."
+            detail = f"{asked}: another write of the same NSG or route table goes on; nothing was sent."
             return Rejected(Reason.BUSY, 0, "WriteInProgress", detail)
 
         async def write() -> WriteOutcome:
@@ -336,3 +378,7 @@ def _rule_id(nsg_id: str, name: str) -> ArmId | None:
     return _id_of_type(
         f"{nsg_id.rstrip('/')}/securityRules/{name}", "microsoft.network/networksecuritygroups/securityrules"
     )
+
+
+def _route_id(route_table_id: str, name: str) -> ArmId | None:
+    return _id_of_type(f"{route_table_id.rstrip('/')}/routes/{name}", "microsoft.network/routetables/routes")

@@ -52,6 +52,11 @@ def unknown(reason: str, because: str, **evidence: Any) -> Outcome:
     return Outcome(FindingStatus.UNKNOWN, reason, because=because, evidence=evidence)
 
 
+def unexplained(reason: str) -> Outcome:
+    """The asked user was refused and why cannot be told: nothing may be called reachable for this user."""
+    return Outcome(FindingStatus.UNKNOWN, reason, effect=Effect.BLOCKS, because="refused without a reason")
+
+
 def skipped(because: str) -> Outcome:
     """The question does not arise."""
     return Outcome(FindingStatus.SKIPPED, because=because)

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -68,6 +69,8 @@ async def play(lab: Lab, services: Services, settings: Settings) -> tuple[Run, R
     """Sends the alert to the function code and works on the run as the queue would."""
     messages = await deliver_alert(lab, services, settings)
     run_id = messages[0].run_id
+    if lab.scenario.screenshot_class:
+        messages = [await _tell_boot_screen(run_id, lab.scenario.screenshot_class, services)]
     while messages:
         message = messages.pop(0)
         messages += await worker.advance_one(message, _ready(services))
@@ -82,6 +85,16 @@ async def play(lab: Lab, services: Services, settings: Settings) -> tuple[Run, R
     if ended is None:
         raise UsageError(f"run {run_id} is gone from the store")
     return ended, await report_of(ended, services) if ended.bundles else None
+
+
+async def _tell_boot_screen(run_id: str, screen: str, services: Services) -> RunMessage:
+    """Says what a person sees on the boot picture, as --boot-screen does; an alert cannot know it."""
+    run = await services.ledger.claim(run_id, services.clock.now() + timedelta(seconds=10))
+    if run is None:
+        raise UsageError(f"run {run_id} is taken by somebody else")
+    policy = run.policy.model_copy(update={"boot_screen": screen})
+    saved = await services.ledger.save(run.model_copy(update={"policy": policy}))
+    return RunMessage(run_id=run_id, seq=saved.seq)
 
 
 def _waits_for_person(run: Run) -> bool:

@@ -5,10 +5,10 @@ import os
 import sys
 from typing import Any
 
+from rdp_remediate.child_steps import CHILDREN, undo_child
 from rdp_remediate.cli.exit_codes import ExitCode
 from rdp_remediate.cli.progress import LiveProgress
 from rdp_remediate.errors import UsageError
-from rdp_remediate.execution import undo_rule
 from rdp_remediate.models.plan import Outcome
 from rdp_remediate.settings import Settings
 from rdp_remediate.undoing import undo_guest
@@ -39,8 +39,8 @@ async def run(options: argparse.Namespace) -> ExitCode:
                 raise UsageError(
                     f"Run {options.run_id} has no applied step to undo; rdp-remediate history lists the runs."
                 )
-            for entry in reversed([e for e in applied if e.step.kind == "security_rule"]):
-                await undo_rule(services, entry)
+            for entry in reversed([e for e in applied if e.step.kind in CHILDREN]):
+                await undo_child(services, entry)
             await undo_guest(services, [e for e in applied if e.step.layer == "guest"])
             after = await services.ledger.journal(options.run_id)
     left = 0

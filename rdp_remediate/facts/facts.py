@@ -1,20 +1,30 @@
 """Everything that judgement may ask of one bundle."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from rdp_remediate.facts import closings, platform
+from rdp_remediate.facts import boot, closings, platform
 from rdp_remediate.facts.evidence import Evidence, objects, parsed
 from rdp_remediate.facts.guest import GuestFacts, read_guest
 from rdp_remediate.facts.network import NetworkFacts, parse_network
+from rdp_remediate.facts.platform_health import (
+    Annotation,
+    Health,
+    Refusal,
+    read_annotations,
+    read_health,
+    read_refusals,
+)
 from rdp_remediate.facts.probes import ProbeFact, read_probes
 from rdp_remediate.facts.vm_access import VmAccess, read_vm_access
+from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Bundle, Policy, Target
 from rdp_remediate.models.fact import Fact, Observed, Unavailable
 
+T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -36,15 +46,6 @@ class Lock:
     level: str
 
 
-@dataclass(frozen=True)
-class Annotation:
-    """A Resource Health annotation, such as VirtualMachinePreempted."""
-
-    name: str
-    context: str
-    at: datetime | None
-
-
 @dataclass(frozen=True, eq=False)
 class Facts:
     """One bundle, read. Compared by identity, so that derived decisions can be kept per bundle."""
@@ -59,11 +60,17 @@ class Facts:
     guest: GuestFacts
     probes: tuple[ProbeFact, ...]
     changes: Fact[list[platform.Change]]
+    refusals: Fact[list[Refusal]]
+    health: Fact[Health]
     annotations: Fact[list[Annotation]]
+    boot_log: Fact[boot.BootLog]
+    boot_screen: boot.Screen | None
     jit_ports: Fact[list[JitPort]]
     bastion_hosts: Fact[list[str]]
     locks: Fact[list[Lock]]
     vm_access: Fact[tuple[VmAccess, ...]]
+    resources: Mapping[str, JsonObject]
+    """ARM's own JSON by lower-case id, for steps that write back what they read; judgement asks the typed facts."""
 
     @property
     def sources(self) -> tuple[Network, ...]:
@@ -75,6 +82,13 @@ class Facts:
             except ValueError:
                 continue
         return tuple(found)
+
+    @property
+    def read_only_lock(self) -> Lock | None:
+        """The lock that refuses every write here; None also where locks could not be read (Azure then refuses itself)."""
+        if isinstance(self.locks, Unavailable):
+            return None
+        return next((lock for lock in self.locks.value if lock.level.lower() == "readonly"), None)
 
     def closings(self, nsg_ids: Sequence[str]) -> Fact[list[closings.Closing]]:
         """Every change of the last days that may have closed RDP, oldest first; unread logs make it unavailable."""
@@ -103,34 +117,25 @@ def read_facts(bundle: Bundle) -> Facts:
         network=parse_network(bundle.model_dump(mode="json", by_alias=True)),
         guest=read_guest(bundle.guest, evidence.missing("guest"), bundle.collected_at),
         probes=read_probes(bundle.probes),
-        changes=_changes(bundle, evidence),
-        annotations=parsed(evidence.operation("resource_annotations", vm_id), _annotations),
+        changes=_activity(bundle, evidence, platform.read_changes),
+        refusals=_activity(bundle, evidence, read_refusals),
+        health=parsed(evidence.operation("resource_health", vm_id), read_health),
+        annotations=parsed(evidence.operation("resource_annotations", vm_id), read_annotations),
+        boot_log=parsed(evidence.operation("boot_log", vm_id), boot.read_log),
+        boot_screen=boot.read_screen(bundle.policy.boot_screen),
         jit_ports=parsed(evidence.operation("jit_policies", subscription), lambda raw: _jit_ports(raw, vm_id)),
         bastion_hosts=parsed(evidence.operation("bastion_hosts", subscription), _ids),
         locks=parsed(evidence.operation("locks", vm_id), _locks),
         vm_access=parsed(evidence.resource(vm_id), read_vm_access),
+        resources=bundle.resources,
     )
 
 
-def _changes(bundle: Bundle, evidence: Evidence) -> Fact[list[platform.Change]]:
+def _activity(bundle: Bundle, evidence: Evidence, read: Callable[[Sequence[JsonObject]], list[T]]) -> Fact[list[T]]:
     missing = [item for item in bundle.unavailable if item.fact == "changes"]
     if missing:
         return evidence.missing("changes", missing[0].resource_id or "")
-    return parsed(Observed(bundle.changes, "activity log", bundle.collected_at), platform.read_changes)
-
-
-def _annotations(raw: Any) -> list[Annotation]:
-    found = []
-    for row in objects(raw):
-        body: Mapping[str, Any] = row["properties"] if isinstance(row.get("properties"), dict) else row
-        found.append(
-            Annotation(
-                name=str(body.get("annotationName") or ""),
-                context=str(body.get("context") or ""),
-                at=platform.read_time(body.get("occurredTime") or body.get("occuredTime")),
-            )
-        )
-    return found
+    return parsed(Observed(bundle.changes, "activity log", bundle.collected_at), read)
 
 
 def _jit_ports(raw: Any, vm_id: str) -> list[JitPort]:

@@ -10,6 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from rdp_remediate.models import guest as sections
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
+from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
+from rdp_remediate.models.guest_system import SystemSection
 
 T = TypeVar("T")
 
@@ -36,12 +38,14 @@ class GuestFacts:
     listener: Fact[sections.ListenerSection]
     firewall: Fact[sections.FirewallSection]
     sessions: Fact[list[sections.Session]]
-    sign_ins: Fact[sections.SignInSection]
+    sign_ins: Fact[SignInSection]
     certificate: Fact[sections.CertificateSection]
     addresses: Fact[list[sections.Address]]
     self_probe: Fact[sections.SelfProbe]
+    accounts: Fact[AccountsSection]
     changes: Fact[list[sections.GuestChange]]
     events: Fact[list[sections.LoggedEvent]]
+    system: Fact[SystemSection]
     items: Mapping[str, Unavailable]
 
     def registry_value(self, path: str) -> Fact[sections.RegistryValue]:
@@ -73,6 +77,12 @@ class GuestFacts:
         if name.lower() not in by_name:
             return Unavailable(Reason.NOT_COLLECTED, f"the collector did not look for {name}", f"guest.services.{name}")
         return Observed(by_name[name.lower()], f"guest service {name}", self.services.at)
+
+    def system_item(self, name: str) -> Fact[SystemSection]:
+        """The section system, if this item of it (disk, memory, cpu or boot) was read."""
+        if isinstance(self.system, Unavailable):
+            return self.system
+        return self.items.get(f"system.{name}", self.system)
 
     def rdp_port(self) -> Fact[int]:
         r"""The port that TermService is set to listen on (RT\PortNumber)."""
@@ -135,12 +145,14 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         listener=section("listener", sections.ListenerSection.model_validate),
         firewall=section("firewall", sections.FirewallSection.model_validate),
         sessions=section("sessions", _sessions.validate_python),
-        sign_ins=section("sign_ins", sections.SignInSection.model_validate),
+        sign_ins=section("sign_ins", SignInSection.model_validate),
         certificate=section("certificate", sections.CertificateSection.model_validate),
         addresses=section("addresses", _addresses.validate_python),
         self_probe=section("self_probe", sections.SelfProbe.model_validate),
+        accounts=section("accounts", AccountsSection.model_validate),
         changes=section("changes", _changes.validate_python),
         events=section("events", _events.validate_python),
+        system=section("system", SystemSection.model_validate),
         items=items,
     )
 

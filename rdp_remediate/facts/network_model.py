@@ -110,6 +110,7 @@ class Nic:
     ip_forwarding: bool
     location: str
     dns_servers: tuple[int, ...] = ()
+    accelerated_networking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ def parse_nic(resource_key: str, raw: Json, note: list[DataNote]) -> Nic:
         ip_forwarding=p.get("enableIPForwarding") is True,
         location=text(raw.get("location")).casefold(),
         dns_servers=_servers(p.get("dnsSettings"), nic_id, note),
+        accelerated_networking=p.get("enableAcceleratedNetworking") is True,
     )
 
 

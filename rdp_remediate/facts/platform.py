@@ -23,8 +23,23 @@ class Agent:
 
 
 @dataclass(frozen=True)
+class Extension:
+    """One extension with the code and the text of its first status, such as ProvisioningState/failed/1."""
+
+    name: str
+    type: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class VirtualMachine:
-    """One VM with its instance view."""
+    """One VM with its instance view.
+
+    Attributes:
+        provisioning_code: The instance view's own status without its prefix, such as failed/OSProvisioningTimedOut.
+        boot_diagnostics: Whether Azure keeps the serial log and the boot picture.
+    """
 
     vm_id: str
     name: str
@@ -37,7 +52,15 @@ class VirtualMachine:
     tags: Mapping[str, str]
     nic_ids: Sequence[str]
     computer_name: str | None
-    extensions: Sequence[tuple[str, str]]
+    extensions: Sequence[Extension]
+    provisioning_code: str | None = None
+    hibernated: bool = False
+    boot_diagnostics: bool = False
+
+    @property
+    def entra_login(self) -> str | None:
+        """The status of the extension that lets Entra users sign in, whatever it is called here; None: there is none."""
+        return next((one.code for one in self.extensions if one.type.lower().endswith(".aadloginforwindows")), None)
 
     @property
     def running(self) -> bool:
@@ -80,7 +103,7 @@ def read_vm(raw: JsonObject) -> VirtualMachine:
     properties = _object(raw["properties"])
     view = _object(properties.get("instanceView") or {})
     statuses = [str(s.get("code", "")) for s in view.get("statuses") or [] if isinstance(s, dict)]
-    power = next((code.split("/", 1)[1] for code in statuses if code.lower().startswith("powerstate/")), None)
+    power = _after("powerstate/", statuses)
     disk = _object(_object(properties.get("storageProfile") or {}).get("osDisk") or {})
     profile = _object(properties.get("networkProfile") or {})
     tags = raw.get("tags") or {}
@@ -96,12 +119,38 @@ def read_vm(raw: JsonObject) -> VirtualMachine:
         tags={str(k): str(v) for k, v in _object(tags).items()},
         nic_ids=[str(n["id"]) for n in profile.get("networkInterfaces") or [] if isinstance(n, dict) and n.get("id")],
         computer_name=view.get("computerName") or _object(properties.get("osProfile") or {}).get("computerName"),
-        extensions=[
-            (str(e.get("name", "")), str(_object(_first(e.get("statuses"))).get("code", "")))
-            for e in view.get("extensions") or []
-            if isinstance(e, dict)
-        ],
+        extensions=[_extension(e) for e in view.get("extensions") or [] if isinstance(e, dict)],
+        provisioning_code=_after("provisioningstate/", statuses),
+        hibernated=(_after("hibernationstate/", statuses) or "").lower() == "hibernated",
+        boot_diagnostics=_keeps_boot_diagnostics(properties),
     )
+
+
+def _after(prefix: str, codes: Sequence[str]) -> str | None:
+    """The rest of the first status code with this prefix; the list is no fixed pair (azure-facts.md 8)."""
+    return next((code[len(prefix) :] for code in codes if code.lower().startswith(prefix)), None)
+
+
+def _extension(raw: JsonObject) -> Extension:
+    status = _first(raw.get("statuses"))
+    return Extension(
+        name=str(raw.get("name", "")),
+        type=str(raw.get("type", "")),
+        code=str(status.get("code", "")),
+        message=str(status.get("message") or status.get("displayStatus") or ""),
+    )
+
+
+def _keeps_boot_diagnostics(properties: JsonObject) -> bool:
+    profile = properties.get("diagnosticsProfile")
+    settings = profile.get("bootDiagnostics") if isinstance(profile, dict) else None
+    return isinstance(settings, dict) and settings.get("enabled") is True
+
+
+def power_word(vm: VirtualMachine) -> str:
+    """Power and agent in one word, which a restart compares before it acts."""
+    agent = "no agent" if vm.agent is None else "agent ready" if vm.agent.ready else "agent not ready"
+    return f"{vm.power_state or 'in an unknown power state'}, {agent}"
 
 
 def _object(value: Any) -> JsonObject:
@@ -131,7 +180,7 @@ def read_changes(events: Sequence[JsonObject]) -> list[Change]:
     """Reads activity-log events of the REST dialect, oldest first; what did not succeed or has no time is left out."""
     found = []
     for event in events:
-        status = _value(event.get("status")).lower()
+        status = value_of(event.get("status")).lower()
         at = read_time(event.get("eventTimestamp"))
         if at is None or status not in ("succeeded", "success"):
             continue
@@ -140,7 +189,7 @@ def read_changes(events: Sequence[JsonObject]) -> list[Change]:
         found.append(
             Change(
                 at=at,
-                operation=_value(event.get("operationName")),
+                operation=value_of(event.get("operationName")),
                 resource_id=str(event.get("resourceId") or event.get("resourceUri") or ""),
                 caller=caller,
                 kind=_kind(caller, claims or {}),
@@ -150,7 +199,8 @@ def read_changes(events: Sequence[JsonObject]) -> list[Change]:
     return sorted(found, key=lambda change: change.at)
 
 
-def _value(word: Any) -> str:
+def value_of(word: Any) -> str:
+    """The word of a status or an operation name, which the REST dialect wraps into an object."""
     return str(word.get("value") or "") if isinstance(word, dict) else str(word or "")
 
 

@@ -145,6 +145,12 @@ def is_running(vm: JsonObject) -> bool:
     return any(str(s.get("code", "")).lower() == "powerstate/running" for s in statuses)
 
 
+def agent_is_ready(vm: JsonObject) -> bool:
+    """Whether the VM agent reports; it does only while Windows runs."""
+    agent = _object(_object(_object(vm.get("properties")).get("instanceView")).get("vmAgent"))
+    return any(str(s.get("code", "")).lower() == "provisioningstate/succeeded" for s in _objects(agent.get("statuses")))
+
+
 def boot_diagnostics(vm: JsonObject) -> bool | None:
     """Whether boot diagnostics are on; None where the VM does not say."""
     profile = _object(_object(vm.get("properties")).get("diagnosticsProfile"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.fixes.fix import Draft, Refused, Yielded, fix
+from rdp_remediate.fixes.fix import Draft, Refused, Yielded, fix, locked
 from rdp_remediate.fixes.request_jit_access import jit_draft, jit_port_of
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.plan import Risk
@@ -53,9 +53,9 @@ def allow_rdp_in_nsg(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yiel
     if not isinstance(guarded, Unavailable) and guarded is not None:
         yield jit_draft(facts, guarded, sources)
         return
-    locked = _lock(facts)
-    if locked is not None:
-        yield locked
+    lock = locked(facts)
+    if lock is not None:
+        yield lock
         return
     planned = _plan(facts, sources, override_deny=False)
     overrides = planned.refusal is not None and planned.refusal.code is Refusal.EXPLICIT_DENY
@@ -123,17 +123,6 @@ def _plan(facts: Facts, sources: tuple[str, ...], *, override_deny: bool) -> Rul
 
 def _expires(facts: Facts) -> datetime:
     return facts.at + timedelta(seconds=facts.policy.rule_ttl_s)
-
-
-def _lock(facts: Facts) -> Refused | None:
-    if isinstance(facts.locks, Unavailable):
-        return None
-    for lock in facts.locks.value:
-        if lock.level.lower() == "readonly":
-            return Refused(
-                "locked", f"The read-only lock {lock.lock_id.rsplit('/', 1)[-1]} forbids it.", "the owner of the lock"
-            )
-    return None
 
 
 def _asks(planned: RulePlan, guarded: object, *, overrides: bool) -> str | None:

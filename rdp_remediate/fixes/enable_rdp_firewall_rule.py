@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.need import need
 from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Yielded, fix
 from rdp_remediate.models.report import Finding
 from rdp_remediate.network.guest_firewall import BUILT_IN_TCP
@@ -16,7 +17,16 @@ def enable_rdp_firewall_rule(facts: Facts, findings: Sequence[Finding]) -> Itera
     Undo: disables it again.
     Refuses when: never by itself.
     """
-    del facts, findings
+    del findings
+    scoped = [
+        rule.name
+        for rule in need(facts.guest.firewall).rules
+        if rule.enabled
+        and rule.name != BUILT_IN_TCP
+        and rule.action.lower() == "allow"
+        and rule.remote_addresses != ["Any"]
+        and rule.direction.lower() == "inbound"
+    ]
     yield Draft(
         kind="firewall_rule",
         target={"rule": BUILT_IN_TCP},
@@ -24,4 +34,5 @@ def enable_rdp_firewall_rule(facts: Facts, findings: Sequence[Finding]) -> Itera
         desired=True,
         title=f"Enable the Windows firewall rule {BUILT_IN_TCP}",
         postcondition=f"{BUILT_IN_TCP} is enabled in the effective policy",
+        always_ask=f"the rule {scoped[0]} admits chosen addresses only; this one would admit more" if scoped else None,
     )

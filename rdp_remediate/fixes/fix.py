@@ -59,6 +59,16 @@ class Refused:
     owner: str | None = None
 
 
+def locked(facts: Facts) -> Refused | None:
+    """The refusal of whatever writes to Azure while a read-only lock forbids it."""
+    lock = facts.read_only_lock
+    if lock is None:
+        return None
+    return Refused(
+        "locked", f"The read-only lock {lock.lock_id.rsplit('/', 1)[-1]} forbids it.", "the owner of the lock"
+    )
+
+
 Yielded = Draft | Refused
 Generate = Callable[[Facts, Sequence[Finding]], Iterator[Yielded]]
 
@@ -101,7 +111,8 @@ def fix(
     Args:
         faults: Catalogue ids that it remedies.
         layer: Where its steps act.
-        order: Place in the plan: services 20, settings 30, firewall 40, network 90; the VM's power comes first with 10.
+        order: Place in the plan: services 20, settings 30, firewall 40, network 90; the VM's power comes first
+            with 10, then with 15 what opens no way in.
         permissions: Azure permissions that its steps need.
         closed_by: Kinds of change by which somebody may have closed this on purpose.
     """

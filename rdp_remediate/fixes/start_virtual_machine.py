@@ -10,7 +10,7 @@ from rdp_remediate.models.report import Finding, FindingStatus
 
 
 @fix(
-    faults=("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted"),
+    faults=("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted", "vm-hibernated", "guest-initiated-shutdown"),
     layer="platform",
     order=10,
     permissions=("Microsoft.Compute/virtualMachines/read", "Microsoft.Compute/virtualMachines/start/action"),

@@ -20,14 +20,23 @@ How the collector derives each section (a model of the guest has to derive the s
   profile (for Private also StandardProfile) holds one of the four values that are listed under FWP; active from the
   connection profiles; rules: the two built-in ones whatever their state, and every enabled inbound rule for TCP or
   any protocol that names the RDP port or TermService, or is open to any port, service and to svchost or any program.
-- sessions: qwinsta. sign_ins: Security 4625 of 900 s, at most 1,000 counted; sources are distinct addresses but "-".
+- sessions: qwinsta. sign_ins: Security 4625 of 900 s, at most 1,000 counted; sources are distinct addresses but "-";
+  not_guessed are those of another reason than 64, 6A, 6D or 234. asked: the request's user in 24 hours, name and
+  domain compared without case: 4625 alike counted, the newest 4624, 1149, 4740, 4825, and for AzureAD\ Entra's codes.
+- accounts: Get-LocalUser and Win32_UserAccount for the request's user, members of the groups 544 and 555; user rights
+  (secedit) and the hours (net user) only where the user's last failure gives them as the reason; on members of a domain
+  nltest, Test-ComputerSecureChannel and w32tm against the controller; dsregcmd; the RDP certificates' registry ACL.
 - addresses: all but loopback and fe80::. certificate: the one that RT\SSLCertificateSHA1Hash names if it is in the
   Remote Desktop or My store, else the Remote Desktop store's latest. self_probe: to the request's self_address, else
   to the first IPv4 address in text order. changes: seven days, see `GuestChange`. events: seven days, see
   `LoggedEvent`; which ones, $eventQueries in events.ps1.
+- system: Win32_LogicalDisk of %SystemDrive%, the sizes of Win32_OperatingSystem in megabytes, Win32_Processor's load (read
+  twice above 90), and of `bcdedit /enum {current}` ems (absent is off) and safeboot. The names of processes are there only
+  when memory is short or the load high.
 
 In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share), and self_probe, changes
-and events are not supported; slice 2 holds os and the other registry values and services only. Lists are sorted here, because
+and events are not supported; slice 2 holds os, system and the other registry values
+and services only. Lists are sorted here, because
 sorting in Windows depends on the culture.
 """
 
@@ -149,6 +158,8 @@ def canonical(answer: GuestAnswer) -> JsonObject:
     _sort(document, "addresses", "address", "interface")
     _sort(document, "changes", "at", "log", "event_id", "object")
     _sort(document, "events", "at", "provider", "id", "data")
+    sign_ins = document.get("sign_ins") or {}
+    _sort(sign_ins.get("asked"), "failures", "last", "status", "sub_status", "type", "address")
     firewall = document.get("firewall")
     if firewall is not None:
         firewall["active"].sort()

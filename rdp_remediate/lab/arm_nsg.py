@@ -168,7 +168,12 @@ def stored_rule(name: str, properties: dict[str, Any], state: str) -> Resource:
     return {"name": name, "properties": {"provisioningState": state, **kept}}
 
 
-def _precondition(call: Call, current: Resource | None) -> None:
+def precondition(call: Call, current: Resource | None) -> None:
+    """Honours If-Match and If-None-Match.
+
+    Raises:
+        ArmError: 412, the resource is not what the caller saw.
+    """
     wanted, unwanted = call.headers.get("If-Match"), call.headers.get("If-None-Match")
     failed = (
         (unwanted == "*" and current is not None)
@@ -213,7 +218,7 @@ async def put_rule(call: Call) -> Reply:
     group = group_of(call, call.parent(2))
     _refuse_parallel(call, group)
     current = call.world.find(call.path)
-    _precondition(call, current)
+    precondition(call, current)
     name = current["name"] if current else call.params["rule"]
     properties = call.json().get("properties") or {}
     check_rule(group, call.path, name, properties)
@@ -247,7 +252,7 @@ async def delete_rule(call: Call) -> Reply:
     if rule is None:
         return Reply(204, NOTHING)
     _refuse_parallel(call, group)
-    _precondition(call, rule)
+    precondition(call, rule)
     rule["properties"]["provisioningState"] = "Deleting"
     action = "Microsoft.Network/networkSecurityGroups/securityRules/delete"
     call.world.record(action, rule["id"], call.principal, "Started", call.correlation)
@@ -266,7 +271,7 @@ async def delete_rule(call: Call) -> Reply:
 async def put_group(call: Call) -> Reply:
     """PUT of a whole NSG: replaces the rule list, drops what is not sent again (Retry-After 3 in recordings)."""
     current = call.world.resources.get(call.path.lower())
-    _precondition(call, current)
+    precondition(call, current)
     if current is None:
         raise ArmError(400, "BadRequest", "The simulated network provider changes NSGs but makes none.")
     body = call.json()

@@ -161,10 +161,10 @@ class World:
         return self.find(subnet_id), self.find(subnet_id.rsplit("/subnets/", 1)[0])
 
     def renew_etag(self, resource: Resource) -> None:
-        """Gives an NSG and its rules one new etag: the provider writes the same on all of them."""
+        """Gives a resource and its rules or routes one new etag: the provider writes the same on all of them."""
         tag = f'W/"{uuid4()}"'
         resource["etag"] = tag
-        for key in ("securityRules", "defaultSecurityRules"):
+        for key in ("securityRules", "defaultSecurityRules", "routes"):
             for rule in resource.get("properties", {}).get(key, []):
                 rule["etag"] = tag
 

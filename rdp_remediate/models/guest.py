@@ -11,6 +11,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rdp_remediate.models.base import Document, UtcTime
+from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
+from rdp_remediate.models.guest_system import SystemSection
 
 RegistryValue = int | str | list[str] | dict[str, str] | None
 """DWord and QWord as int, String and ExpandString as str, MultiString as list, Binary as {"Binary": hex}; null: absent."""
@@ -91,12 +93,25 @@ class FirewallRule(Document):
     store: str = Field(description="PolicyStoreSourceType: Local, GroupPolicy, …")
 
 
+class IpsecRule(Document):
+    """A connection security rule in force that requires authentication of inbound connections."""
+
+    name: str
+    profiles: list[str] = ["Any"]
+    protocol: str = "Any"
+    local_ports: list[str] = ["Any"]
+    local_addresses: list[str] = ["Any"]
+    remote_addresses: list[str] = ["Any"]
+
+
 class FirewallSection(Document):
     """The guest firewall as it decides."""
 
     profiles: dict[str, FirewallProfile] = Field(description="by Domain, Private, Public")
     active: list[str] = Field(description="the profiles in use now: Domain, Private, Public")
     rules: list[FirewallRule]
+    ipsec: list[IpsecRule] = []
+    products: list[str] = Field(default=[], description="other firewalls that Security Center of a client knows")
 
 
 class Session(Document):
@@ -106,14 +121,6 @@ class Session(Document):
     name: str
     user: str
     state: str
-
-
-class SignInSection(Document):
-    """Failed sign-ins (Security 4625) in the last `window_s` seconds, and who they came from."""
-
-    window_s: int
-    failed: int
-    sources: int = Field(description="distinct source addresses")
 
 
 class CertificateSection(Document):
@@ -166,6 +173,7 @@ class LoggedEvent(Document):
     provider: str
     id: int
     count: int = Field(description="how many of the newest 200 of its provider are of this kind")
+    recent: int | None = Field(default=None, description="how many of them in the last 15 minutes, where more than one")
     data: list[str] = Field(
         default=[], description="the first four values of EventData in their order, 80 characters each"
     )
@@ -217,7 +225,9 @@ class GuestAnswer(Document):
     certificate: CertificateSection | None = None
     addresses: list[Address] | None = None
     self_probe: SelfProbe | None = None
+    accounts: AccountsSection | None = None
     changes: list[GuestChange] | None = None
     events: list[LoggedEvent] | None = None
+    system: SystemSection | None = None
     repair: RepairSection | None = None
     unavailable: list[UnavailableSection] = []

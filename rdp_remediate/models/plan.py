@@ -7,6 +7,9 @@ from pydantic import Field
 
 from rdp_remediate.models.base import Document, JsonObject, UtcTime
 
+WAIT = "wait"
+"""The kind of a step that changes nothing: the run looks again later. It has no journal row."""
+
 
 class Risk(StrEnum):
     """What a step may cost; DESIGN section 4."""
@@ -15,6 +18,10 @@ class Risk(StrEnum):
     DISRUPTIVE = "disruptive"
     EXPOSING = "exposing"
     SENSITIVE = "sensitive"
+
+
+RESTARTS = ("restart_vm",)
+"""Kinds of step whose answer, once lost, nothing can tell afterwards: sent at most once in a run."""
 
 
 class Step(Document):

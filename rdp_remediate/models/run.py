@@ -27,7 +27,9 @@ class Wait(Document):
 
     kind: Literal["operation", "until", "approval"]
     operation_id: str | None = Field(default=None, description="row in the store that holds the poll state")
-    purpose: Literal["collect", "slice", "repair", "start_vm", "vm_access", "settle", "busy"] | None = None
+    purpose: Literal["collect", "slice", "repair", "start_vm", "restart_vm", "vm_access", "settle", "busy"] | None = (
+        None
+    )
     until: UtcTime | None = None
     step_ids: list[str] = []
 
@@ -66,6 +68,7 @@ class Run(Document):
     approved: dict[str, str] = Field(default={}, description="step id to the person who approved it")
     replans: int = Field(default=0, description="how often a stale step was planned again; at most five times")
     busy_tries: int = Field(default=0, description="how often another Run Command was in the way")
+    waits: int = Field(default=0, description="how often it looked again at something that ends by itself")
     reported: bool = Field(default=False, description="the summary of the present state was delivered")
     seq: int = 0
     created_at: UtcTime

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from rdp_remediate.facts.network_addresses import ANY_IPV4, ANY_IPV6, Ranges, merge, prefix_range
 from rdp_remediate.facts.network_model import NetworkFacts
 from rdp_remediate.network.arrival import Blocked, EntryKind
-from rdp_remediate.network.decision import Decider, Verdict
+from rdp_remediate.network.decision import Decider, Layer, Verdict
 from rdp_remediate.network.entries import Entry, judge_of
 from rdp_remediate.network.path import Judge
 from rdp_remediate.network.prefixes import HOST_VIP, PUBLIC, cidrs, intersect, subtract, union
+
+MOST_OF_THE_INTERNET = 1 << 30
+"""So many addresses that the configured sources of nobody hold them."""
 
 _OPEN = (Verdict.ALLOW, Verdict.INDETERMINATE)
 _MANY = 64
@@ -49,6 +52,16 @@ class Exposure:
     def safe(self) -> bool:
         """Whether no Internet address outside the configured sources gets ALLOW or INDETERMINATE on any door."""
         return not self.internet and not self.unclear
+
+
+def nsg_rule_of(deciders: Iterable[Decider]) -> Decider | None:
+    """The rule of an NSG among what decides, the one next to the VM first."""
+    rules = [
+        one
+        for one in deciders
+        if one.layer in (Layer.NIC, Layer.SUBNET) and "/securityrules/" in one.resource_id.lower()
+    ]
+    return min(rules, key=lambda one: one.layer is not Layer.NIC, default=None)
 
 
 def source_ranges(sources: Iterable[str]) -> Ranges:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rdp_remediate.models.guest import FirewallProfile, FirewallRule, FirewallSection
+from rdp_remediate.models.guest import FirewallProfile, FirewallRule, FirewallSection, IpsecRule
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -38,14 +38,17 @@ class Because(StrEnum):
     LOCAL_RULES_IGNORED = "local_rules_ignored"
     RULE_NOT_JUDGED = "rule_not_judged"
     NO_ACTIVE_PROFILE = "no_active_profile"
+    SERVICES_STOPPED = "services_stopped"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    THIRD_PARTY = "third_party"
 
 
 @dataclass(frozen=True)
 class Misfit:
-    """Why an allow rule that names the port or TermService does not admit this connection."""
+    """An enabled allow rule that does not admit this connection, and the dimensions by which it misses it."""
 
     rule: FirewallRule
-    dimension: str
+    dimensions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class GuestFirewallDecision:
         profile: The profile in use.
         rule: The deciding rule, where a rule decides.
         policy_owned: True if group policy made the decision, so that a local change would not hold.
-        misfits: Allow rules for RDP that miss this connection, and by what.
+        misfits: Allow rules for RDP that miss this connection, and by what; the nearest first.
     """
 
     admission: Admission
@@ -97,10 +100,16 @@ def _in_profile(firewall: FirewallSection, name: str, flow: GuestFlow) -> GuestF
         return GuestFirewallDecision(Admission.INDETERMINATE, Because.NO_ACTIVE_PROFILE, name)
     policy = is_policy(profile.source)
     if not profile.enabled:
+        if firewall.products:
+            return GuestFirewallDecision(Admission.INDETERMINATE, Because.THIRD_PARTY, name)
         return GuestFirewallDecision(Admission.ALLOW, Because.FIREWALL_OFF, name, policy_owned=policy)
     if not profile.allow_inbound_rules:
         return GuestFirewallDecision(Admission.DENY, Because.BLOCK_ALL, name, policy_owned=policy)
-    return _by_rules(firewall.rules, profile, name, flow)
+    decision = _by_rules(firewall.rules, profile, name, flow)
+    if decision.admission is Admission.ALLOW and requiring(firewall.ipsec, flow, name):
+        # A client that can authenticate gets in, another does not: which of them it is cannot be seen from here.
+        return GuestFirewallDecision(Admission.INDETERMINATE, Because.AUTHENTICATION_REQUIRED, name)
+    return decision
 
 
 def _by_rules(
@@ -134,20 +143,51 @@ def _by_rules(
     ignored = next(
         (r for r in inbound if r not in counted and r.action.lower() != "block" and matches(r, flow, name)), None
     )
-    if ignored is not None:
+    if ignored is not None or not profile.allow_local_rules:
+        # Whatever the local rules say, they do not count here: only the policy can admit.
         return GuestFirewallDecision(Admission.DENY, Because.LOCAL_RULES_IGNORED, name, rule=ignored, policy_owned=True)
     return GuestFirewallDecision(
         Admission.DENY, Because.DEFAULT_ACTION, name, misfits=tuple(_misfits(inbound, flow, name))
     )
 
 
-def _misfits(rules: Iterable[FirewallRule], flow: GuestFlow, profile: str) -> Iterable[Misfit]:
+def _misfits(rules: Iterable[FirewallRule], flow: GuestFlow, profile: str) -> list[Misfit]:
+    found = [Misfit(rule, missed(rule, flow, profile)) for rule in rules if rule.action.lower() != "block"]
+    return sorted(found, key=lambda one: (len(one.dimensions), one.rule.name))
+
+
+def missed(rule: FirewallRule, flow: GuestFlow, profile: str) -> tuple[str, ...]:
+    """The dimensions by which a rule certainly misses the connection."""
+    return tuple(name for name, fit in dimensions(rule, flow, profile).items() if fit is False)
+
+
+def lifted(firewall: FirewallSection, *, block_rules: bool = False, profiles_on: bool = False) -> FirewallSection:
+    """The firewall without its blanket refusal, so that what else is wrong can be told as well.
+
+    Args:
+        firewall: The firewall as it is.
+        block_rules: Without its inbound block rules too.
+        profiles_on: With every profile switched on.
+    """
+    changes = {"allow_inbound_rules": True} | ({"enabled": True} if profiles_on else {})
+    profiles = {name: profile.model_copy(update=changes) for name, profile in firewall.profiles.items()}
+    rules = [r for r in firewall.rules if not block_rules or r.action.lower() != "block"]
+    return firewall.model_copy(update={"profiles": profiles, "rules": rules})
+
+
+def requiring(rules: Iterable[IpsecRule], flow: GuestFlow, profile: str) -> IpsecRule | None:
+    """The connection security rule that requires authentication of this connection, or None; what is not sure counts."""
     for rule in rules:
-        if rule.action.lower() == "block":
-            continue
-        missed = [d for d, fit in dimensions(rule, flow, profile).items() if fit is False]
-        if len(missed) == 1:
-            yield Misfit(rule, missed[0])
+        fits = (
+            any(p.lower() in ("any", "all", profile.lower()) for p in rule.profiles),
+            rule.protocol.upper() in ("TCP", "6", "ANY", "*"),
+            _port_fits(rule.local_ports, flow.port),
+            _address_fits(rule.remote_addresses, flow.source, flow.local_subnets),
+            True if flow.destination is None else _address_fits(rule.local_addresses, flow.destination, ()),
+        )
+        if False not in fits:
+            return rule
+    return None
 
 
 def matches(rule: FirewallRule, flow: GuestFlow, profile: str) -> bool | None:

@@ -5,6 +5,7 @@ judged, and never become anything else.
 """
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ from rdp_remediate.facts.network_addresses import address_text
 from rdp_remediate.facts.network_words import Access
 from rdp_remediate.facts.references import parent
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
+from rdp_remediate.models.guest import FirewallSection
 from rdp_remediate.network import guest_firewall
 from rdp_remediate.network.arrival import EntryKind
 from rdp_remediate.network.decision import Decision, Explanation, Flow, Verdict
@@ -22,6 +24,9 @@ from rdp_remediate.network.path import decide, network
 from rdp_remediate.network.prefixes import is_public
 
 DEFAULT_PORT = 3389
+
+FIREWALL_SERVICES = ("BFE", "mpssvc")
+"""In the order in which they start; while one of them is stopped, Windows lets nothing in."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +177,23 @@ def probe_targets(facts: Facts) -> list[ProbeTarget]:
     return [ProbeTarget(question.entry.address, question.dialled_port)]
 
 
-def guest_admission(facts: Facts) -> Fact[guest_firewall.GuestFirewallDecision]:
-    """What the guest firewall does with the client on the expected port; with several clients the strictest answer."""
+def guest_admission(
+    facts: Facts, view: Callable[[FirewallSection], FirewallSection] = lambda firewall: firewall
+) -> Fact[guest_firewall.GuestFirewallDecision]:
+    """What the guest firewall does with the client on the expected port; with several clients the strictest answer.
+
+    Args:
+        facts: One bundle, read.
+        view: What to judge in place of the firewall as it is, such as the same without its block rules.
+    """
+    for name in FIREWALL_SERVICES:
+        service = facts.guest.service(name)
+        if isinstance(service, Unavailable):
+            return service
+        if service.value is None or service.value.state != "Running":
+            stopped = guest_firewall.Because.SERVICES_STOPPED
+            decision = guest_firewall.GuestFirewallDecision(guest_firewall.Admission.DENY, stopped, "")
+            return Observed(decision, service.source, service.at)
     question = ask(facts)
     firewall = facts.guest.firewall
     if isinstance(firewall, Unavailable):
@@ -184,7 +204,7 @@ def guest_admission(facts: Facts) -> Fact[guest_firewall.GuestFirewallDecision]:
         if name.startswith("firewall.rules"):
             return unread
     decisions = [
-        guest_firewall.admits(firewall.value, flow)
+        guest_firewall.admits(view(firewall.value), flow)
         for client in question.clients
         if (flow := guest_flow(facts, client, question.entry, question.port)) is not None
     ]

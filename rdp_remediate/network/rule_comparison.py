@@ -1,4 +1,4 @@
-"""Whether an NSG rule that ARM shows is the one that we wrote, whatever it adds of its own."""
+"""Whether an NSG rule or a route that ARM shows is the one that we wrote, whatever it adds of its own."""
 
 from typing import Any
 
@@ -21,6 +21,7 @@ _COMPARED = (
     "sourceApplicationSecurityGroups",
     "destinationApplicationSecurityGroups",
 )
+_ROUTE = ("addressPrefix", "nextHopType", "nextHopIpAddress")
 
 
 def same_rule(shown: JsonObject, written: JsonObject) -> bool:
@@ -40,3 +41,9 @@ def _normal(value: Any) -> Any:
     if isinstance(value, list):
         return sorted(str(one).lower() for one in value)
     return str(value).lower()
+
+
+def same_route(shown: JsonObject, written: JsonObject) -> bool:
+    """True if the two bodies mean the same route."""
+    left, right = _properties(shown), _properties(written)
+    return all(_normal(left.get(key)) == _normal(right.get(key)) for key in _ROUTE)

@@ -64,6 +64,7 @@ async def test_causes_of_a_combination_are_all_found(name: str, tmp_path: Path) 
     assert set(one.expect.causes) <= {f.fault for f in one.diagnoses[0].findings}
 
 
+@pytest.mark.slow
 async def test_the_door_stays_shut_while_windows_cannot_be_repaired(tmp_path: Path) -> None:
     one = await play_scenario("rdp-disabled-policy+nsg-no-allow-rule", "modelled", tmp_path)
     assert one.diagnoses[-1].verdict.status == "broken"

@@ -16,6 +16,10 @@ NOT_CALLED = {
     ),
     "record.ps1": "function Protect-Folder([string]$Path) { $Path }\n",
 }
+# Programs that could also write; `test_limits_are_read_by_three_lines` looks at what that part does.
+READS_LIMITS = {
+    "sign_in_limits.ps1": "function Get-UserRights { @{} }\nfunction Get-Restrictions([string]$Name) { @{name = $Name} }\n"
+}
 SCRIPTS = {"collect.ps1": collect_script, "repair.ps1": repair_script}
 
 
@@ -50,9 +54,28 @@ def test_both_scripts_end_with_the_same_collector() -> None:
 def test_winps_check_finds_no_error(winps: Winps, tmp_path: Path, name: str, target: str) -> None:
     path = tmp_path / name
     path.write_text(SCRIPTS[name](), encoding="ascii")
-    flags = ("--read-only",) if name == "collect.ps1" else ()
-    findings = winps.check(path, "--target", target, *flags)
+    findings = winps.check(path, "--target", target)
     assert [f for f in findings if f["severity"] == "error"] == []
+
+
+def test_the_collector_only_reads(winps: Winps, tmp_path: Path) -> None:
+    path = tmp_path / "collect.ps1"
+    path.write_text(assemble("collect.ps1", READS_LIMITS), encoding="ascii")
+    findings = winps.check(path, "--target", "2016", "--read-only")
+    assert [f for f in findings if f["severity"] == "error"] == []
+
+
+def test_limits_are_read_by_three_lines(winps: Winps, tmp_path: Path) -> None:
+    path = tmp_path / "sign_in_limits.ps1"
+    path.write_text(assemble("sign_in_limits.ps1"), encoding="ascii")
+    text = path.read_text(encoding="ascii").splitlines()
+    findings = winps.check(path, "--target", "2016", "--read-only")
+    lines = [text[f["line"] - 1].strip() for f in findings if f["severity"] == "error"]
+    assert lines == [
+        "$null = secedit.exe /export /areas USER_RIGHTS /cfg $file /quiet",
+        "finally { if (Test-Path -LiteralPath $file) { Remove-Item -LiteralPath $file -Force } }",
+        "foreach ($line in @(net.exe user $who)) {",
+    ]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

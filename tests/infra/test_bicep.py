@@ -67,6 +67,7 @@ def test_linter_findings_are_errors(bicep: Bicep, tmp_path: Path) -> None:
     assert bicep("lint", "main.bicep", folder=tmp_path).returncode == 1
 
 
+@pytest.mark.slow
 def test_every_template_is_formatted(bicep: Bicep) -> None:
     for file in [*INFRA.glob("*.bicep"), *INFRA.glob("*.bicepparam")]:
         run = bicep("format", str(file), "--stdout")

@@ -171,7 +171,10 @@ def test_who_owns_the_decision() -> None:
 
 def test_a_rule_that_misses_by_one_dimension_is_named_with_it() -> None:
     decision = _decide(_rule(profiles=["Domain"]), _rule("Two", profiles=["Domain"], service="W32Time"))
-    assert [(one.rule.name, one.dimension) for one in decision.misfits] == [("Allow-RDP", "profile")]
+    assert [(one.rule.name, one.dimensions) for one in decision.misfits] == [
+        ("Allow-RDP", ("profile",)),
+        ("Two", ("profile", "service")),
+    ]
     assert _decide(_rule("Block", action="Block", profiles=["Domain"])).misfits == ()
 
 

@@ -56,7 +56,7 @@ def bastion_admits_the_user(facts: Facts) -> Outcome:
             Confidence.POSSIBLE,
             **place,
         )
-    entra = any("aadloginforwindows" in name.lower() for name, _ in vm.extensions)
+    entra = any("aadloginforwindows" in one.name.lower() for one in vm.extensions)
     joined = None if isinstance(facts.guest.os, Unavailable) else facts.guest.os.value.part_of_domain
     if entra and joined is False and "@" in user:
         return failed(

@@ -3,19 +3,19 @@
 from typing import Any
 
 from rdp_remediate.checks.check import check
-from rdp_remediate.checks.outcome import Outcome, failed, passed, unknown
+from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped, unknown
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
-from rdp_remediate.models.report import Confidence, Hop
-from rdp_remediate.network import guest_firewall
-from rdp_remediate.network.guest_firewall import Admission
-from rdp_remediate.network.question import ask, guest_admission, guest_flow
+from rdp_remediate.models.report import Hop
+from rdp_remediate.network.guest_firewall import Admission, Because
+from rdp_remediate.network.guest_rules import DEFAULT_RDP_PORT, open_view, shortfall
+from rdp_remediate.network.question import guest_admission
 
 
 @check(
     hop=Hop.GUEST_FIREWALL,
     faults=("fw-rdp-rule-disabled", "fw-rdp-rule-missing", "fw-custom-port-rule-missing"),
-    requires=("guest_firewall_rule_fits_the_connection",),
+    requires=("guest_firewall_services_run",),
 )
 def guest_firewall_admits_rdp(facts: Facts) -> Outcome:
     r"""The guest firewall has an enabled rule that admits RDP.
@@ -29,41 +29,32 @@ def guest_firewall_admits_rdp(facts: Facts) -> Outcome:
         * fw-custom-port-rule-missing: add an inbound TCP rule for the custom port, bound to TermService, or move RDP back to 3389.
     See: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/enable-disable-firewall-rule-guest-os
     """
-    decision = need(guest_admission(facts))
-    if decision.admission is Admission.ALLOW:
+    if need(guest_admission(facts)).policy_owned:
+        return skipped("guest_firewall_honours_allow_rules")
+    decision = need(guest_admission(facts, open_view))
+    if decision.admission is Admission.ALLOW or decision.because is Because.AUTHENTICATION_REQUIRED:
         name = decision.rule.name if decision.rule else decision.because.value
         return passed(f"admitted in profile {decision.profile} by {name}", profile=decision.profile)
     if decision.admission is Admission.INDETERMINATE:
         name = decision.rule.name if decision.rule else "a rule"
-        return unknown(f"The rule {name} cannot be judged from outside.", because="guest.firewall.rules")
-    return _no_rule(facts, decision)
-
-
-def _no_rule(facts: Facts, decision: guest_firewall.GuestFirewallDecision) -> Outcome:
-    question = ask(facts)
-    firewall = need(facts.guest.firewall)
-    built_in = next((r for r in firewall.rules if r.name == guest_firewall.BUILT_IN_TCP), None)
-    evidence: dict[str, Any] = {"profile": decision.profile, "port": question.port}
-    if built_in is not None and not built_in.enabled:
-        flows = [guest_flow(facts, client, question.entry, question.port) for client in question.clients]
-        would = all(f is not None and guest_firewall.matches(built_in, f, decision.profile) is True for f in flows)
-        if would:
-            return failed(
-                "fw-rdp-rule-disabled",
-                f"The Windows firewall rule {built_in.name} is disabled and no other rule admits TCP {question.port}.",
-                **evidence,
-            )
-    if question.port != 3389:
+        if decision.because is Because.THIRD_PARTY:
+            name = "another firewall than Windows'"
+        return unknown(f"What {name} admits cannot be judged from outside.", because="guest.firewall.rules")
+    lacking = shortfall(facts)
+    if lacking is None:
+        return skipped("guest_firewall_honours_allow_rules")
+    evidence: dict[str, Any] = {"profile": lacking.profile, "port": lacking.port}
+    rule = lacking.rule
+    if rule is not None and not rule.enabled:
         return failed(
-            "fw-custom-port-rule-missing", f"No firewall rule admits TCP {question.port}, the RDP port.", **evidence
+            "fw-rdp-rule-disabled",
+            f"The Windows firewall rule {rule.name} is disabled and no other rule admits TCP {lacking.port}.",
+            **evidence,
         )
-    if built_in is None:
+    if rule is not None:
+        return passed(f"the rule {rule.name} is enabled; what it leaves out is named apart", **evidence)
+    if lacking.port != DEFAULT_RDP_PORT:
         return failed(
-            "fw-rdp-rule-missing", "The built-in RDP rule is gone and no other rule admits TCP 3389.", **evidence
+            "fw-custom-port-rule-missing", f"No firewall rule admits TCP {lacking.port}, the RDP port.", **evidence
         )
-    return failed(
-        "fw-rdp-rule-disabled",
-        f"{built_in.name} is disabled, and enabling it alone would not admit this connection.",
-        confidence=Confidence.POSSIBLE,
-        **evidence,
-    )
+    return failed("fw-rdp-rule-missing", "The built-in RDP rule is gone and no other rule admits TCP 3389.", **evidence)

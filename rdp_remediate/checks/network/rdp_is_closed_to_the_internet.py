@@ -6,13 +6,11 @@ from rdp_remediate.facts.arm_names import name_of, named
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import UnseenError, need
 from rdp_remediate.models.report import Effect, Hop
-from rdp_remediate.network.decision import Decider, Layer, Verdict
+from rdp_remediate.network.decision import Verdict
 from rdp_remediate.network.denials import nsg_of_id
 from rdp_remediate.network.entries import entries
-from rdp_remediate.network.exposure import admits_outside
+from rdp_remediate.network.exposure import MOST_OF_THE_INTERNET, admits_outside, nsg_rule_of
 from rdp_remediate.network.question import ask
-
-_MOST_OF_THE_INTERNET = 1 << 30
 
 
 @check(hop=Hop.NETWORK, faults=("nsg-open-to-internet",), requires=("vm_takes_direct_rdp",))
@@ -33,10 +31,10 @@ def rdp_is_closed_to_the_internet(facts: Facts) -> Outcome:
     port = question.port
     doors = [one for one in entries(facts.network, facts.target.vm_id, port) if one.public]
     exposure = admits_outside(facts.network, doors, port, ())
-    wide = [one for one in exposure.internet if one.addresses >= _MOST_OF_THE_INTERNET]
+    wide = [one for one in exposure.internet if one.addresses >= MOST_OF_THE_INTERNET]
     for one in wide:
         if one.verdict is Verdict.ALLOW:
-            decider = _nsg_rule(one.deciders)
+            decider = nsg_rule_of(one.deciders)
             nsg_id = nsg_of_id(decider.resource_id) if decider else ""
             by = f"the rule {decider.rule} of {name_of(nsg_id)}" if decider else "the want of any NSG"
             return failed(
@@ -53,12 +51,3 @@ def rdp_is_closed_to_the_internet(facts: Facts) -> Outcome:
     if question.unread_entry is not None:
         raise UnseenError(question.unread_entry)
     return passed("no public way in admits the whole Internet to the RDP port")
-
-
-def _nsg_rule(deciders: tuple[Decider, ...]) -> Decider | None:
-    rules = [
-        one
-        for one in deciders
-        if one.layer in (Layer.NIC, Layer.SUBNET) and "/securityrules/" in one.resource_id.lower()
-    ]
-    return min(rules, key=lambda one: one.layer is not Layer.NIC, default=None)

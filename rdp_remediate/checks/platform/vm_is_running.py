@@ -5,15 +5,19 @@ from rdp_remediate.checks.outcome import Outcome, by_design, failed, passed, ski
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.facts.platform import Change, VirtualMachine
+from rdp_remediate.facts.platform_health import Annotation
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.report import Hop
 from rdp_remediate.network.classic import is_classic
 
 _OFF = {"deallocated": "vm-deallocated", "stopped": "vm-stopped-allocated"}
-_MOVING = ("starting", "stopping", "deallocating")
 
 
-@check(hop=Hop.PLATFORM, faults=("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted", "vm-transitional"))
+@check(
+    hop=Hop.PLATFORM,
+    faults=("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted", "vm-hibernated"),
+    requires=("vm_state_is_settled",),
+)
 def vm_is_running(facts: Facts) -> Outcome:
     """The VM is running.
 
@@ -23,7 +27,7 @@ def vm_is_running(facts: Facts) -> Outcome:
         * vm-deallocated: find out who stopped it and whether that was meant; then `az vm start -g GROUP -n VM`.
         * vm-stopped-allocated: it is still billed; ask its owner, then `az vm start -g GROUP -n VM`.
         * vm-spot-evicted: start it when Azure has capacity again, or convert it to a regular VM.
-        * vm-transitional: wait until the state settles; do not stack another operation on it.
+        * vm-hibernated: `az vm start -g GROUP -n VM` resumes it with its memory; ask its owner.
     See: https://learn.microsoft.com/azure/virtual-machines/states-billing
     """
     if is_classic(facts.network, facts.target.vm_id.rstrip("/").lower()):
@@ -31,24 +35,27 @@ def vm_is_running(facts: Facts) -> Outcome:
     vm = need(facts.vm)
     if vm.running:
         return passed("PowerState/running")
-    if vm.power_state in _MOVING:
-        return failed("vm-transitional", f"The VM is {vm.power_state}; it may be reachable when that has ended.")
     fault = _OFF.get(vm.power_state or "")
     if fault is None:
         return unknown(f"The power state is {vm.power_state or 'not shown'}.", because="power state")
-    return _who_stopped_it(facts, vm, fault)
+    return _who_stopped_it(facts, vm, "vm-hibernated" if vm.hibernated else fault)
+
+
+_STATES = {
+    "vm-deallocated": "stopped and deallocated",
+    "vm-stopped-allocated": "stopped but still allocated and billed",
+    "vm-hibernated": "hibernated and deallocated",
+}
 
 
 def _who_stopped_it(facts: Facts, vm: VirtualMachine, fault: str) -> Outcome:
-    state = "stopped and deallocated" if fault == "vm-deallocated" else "stopped but still allocated and billed"
-    if not isinstance(facts.annotations, Unavailable):
-        names = {one.name for one in facts.annotations.value}
-        if "VirtualMachinePreempted" in names:
-            return failed("vm-spot-evicted", f"Azure took the capacity of this Spot VM back; it is {state}.")
-        platform_events = [a for a in facts.annotations.value if a.context.lower().startswith("platform")]
-        if platform_events:
-            return failed(fault, f"The VM is {state}; Azure reports {platform_events[-1].name}.", stopper="platform")
+    state = _STATES[fault]
     stop = _last_stop(facts, vm)
+    by_platform = _platform_stop(facts, stop)
+    if by_platform is not None:
+        if "preempted" in by_platform.name.lower():
+            return failed("vm-spot-evicted", f"Azure took the capacity of this Spot VM back; it is {state}.")
+        return failed(fault, f"The VM is {state}; Azure reports {by_platform.name}.", stopper="platform")
     if vm.keep_running:
         who = f" Last stop: {stop.caller}." if stop else ""
         return failed(
@@ -64,6 +71,25 @@ def _who_stopped_it(facts: Facts, vm: VirtualMachine, fault: str) -> Outcome:
     if vm.schedule_tag:
         return by_design(fault, f"The VM is {state}; its tag {vm.schedule_tag} switches it off.", stopper="schedule")
     return failed(fault, f"The VM is {state}; who stopped it is unknown.", stopper="unknown")
+
+
+def _platform_stop(facts: Facts, stop: Change | None) -> Annotation | None:
+    """The platform's own stop, unless somebody stopped the VM after it: then that is why it is off now."""
+    if isinstance(facts.annotations, Unavailable):
+        return None
+    told = [one for one in facts.annotations.value if one.name and not _is_notice(one)]
+    if not told or not told[-1].context.lower().startswith("platform"):
+        return None
+    last = told[-1]
+    return None if stop is not None and last.at is not None and stop.at > last.at else last
+
+
+_NOTICES = ("freeze", "livemigration", "degraded", "servicehealing", "accelnet", "scheduled")
+
+
+def _is_notice(annotation: Annotation) -> bool:
+    """It tells of a pause or of something to come, which leaves no VM off."""
+    return any(word in annotation.name.lower() for word in _NOTICES)
 
 
 def _last_stop(facts: Facts, vm: VirtualMachine) -> Change | None:

@@ -13,6 +13,10 @@ $WarningPreference = 'SilentlyContinue'
 # include changes.ps1
 # include events.ps1
 # include registry_values.ps1
+# include sign_ins.ps1
+# include sign_in_limits.ps1
+# include accounts.ps1
+# include system.ps1
 # include collector.ps1
 
 Initialize-Answer
@@ -20,9 +24,11 @@ $asked = $null
 try { $asked = ConvertFrom-Request $Request }
 catch { Add-Unavailable 'request' 'malformed' ([string]$_.Exception.Message) }
 $selfAddress = ''
+$user = ''
 if ($null -ne $asked) {
     if ($asked.slice -eq 2) { $script:answer.slice = 2 }
     if ($asked.self_address) { $selfAddress = [string]$asked.self_address }
+    if ($asked.user) { $user = [string]$asked.user }
 }
-Read-Everything $selfAddress
+Read-Everything $selfAddress $user
 Write-Answer

@@ -190,23 +190,6 @@ function Read-Sessions {
     catch { Add-Failure 'sessions' $_ }
 }
 
-function Read-SignIns {
-    try {
-        $window = 900
-        $failed = @()
-        $filter = @{LogName = 'Security'; Id = 4625; StartTime = (Get-Date).AddSeconds(-$window) }
-        try { $failed = @(Get-WinEvent -FilterHashtable $filter -MaxEvents 1000) }
-        catch { if ($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound*') { throw } }
-        $sources = @{}
-        foreach ($record in $failed) {
-            $address = [string]$record.Properties[19].Value
-            if ($address -and $address -ne '-') { $sources[$address] = $true }
-        }
-        $script:answer.sign_ins = @{window_s = $window; failed = $failed.Count; sources = $sources.Count }
-    }
-    catch { Add-Failure 'sign_ins' $_ }
-}
-
 function Read-Addresses {
     try {
         $addresses = foreach ($row in @(Get-NetIPAddress)) {
@@ -275,6 +258,10 @@ function Select-Share([int]$Slice) {
         'RT' = 'fEnableWinStation', 'fLogonDisabled', 'PortNumber', 'LanAdapter', 'SecurityLayer', 'UserAuthentication',
         'MinEncryptionLevel', 'fAllowSecProtocolNegotiation', 'SSLCertificateSHA1Hash'
         'POL' = 'fDenyTSConnections', 'SecurityLayer', 'UserAuthentication'
+        'FWP\DomainProfile\Services\RemoteDesktop' = , 'Enabled'
+        'FWP\PrivateProfile\Services\RemoteDesktop' = , 'Enabled'
+        'FWP\PublicProfile\Services\RemoteDesktop' = , 'Enabled'
+        'FWP\StandardProfile\Services\RemoteDesktop' = , 'Enabled'
     }
     $services = 'TermService', 'UmRdpService', 'SessionEnv', 'RpcSs', 'BFE', 'mpssvc'
     if ($Slice -eq 1) {
@@ -291,19 +278,21 @@ function Select-Share([int]$Slice) {
     }
 }
 
-function Read-Everything([string]$SelfAddress) {
+function Read-Everything([string]$SelfAddress, [string]$User) {
     if (-not $script:fullLanguage) { Select-Share $script:answer.slice }
     Read-Os
     Read-Registry
     Read-Services
+    Read-System
     if (-not $script:fullLanguage -and $script:answer.slice -eq 2) { return }
     Read-Listener
     Read-Firewall
     Read-Sessions
-    Read-SignIns
+    Read-SignIns $User
     Read-Addresses
     Read-Certificate
     Read-SelfProbe $SelfAddress
+    Read-Accounts $User
     Read-Changes
     Read-Events
 }

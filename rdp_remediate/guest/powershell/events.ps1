@@ -13,11 +13,14 @@ $script:eventQueries = @(
     , @('System', 'TermDD', @(50, 56))
     , @('System', 'Service Control Manager', @(7000, 7001, 7003, 7009, 7011, 7022, 7023, 7024, 7031, 7034, 7038))
     , @('System', 'NETLOGON', @(3210, 5719, 5722))
+    , @('System', 'Microsoft-Windows-Security-Kerberos', @(, 6))
+    , @('System', 'Microsoft-Windows-Directory-Services-SAM', @(, 16965))
     , @('System', 'Tcpip', @(4199, 4227, 4231))
     , @('System', 'Microsoft-Windows-WER-SystemErrorReporting', @(, 1001))
     , @('System', 'Microsoft-Windows-Kernel-Power', @(, 41))
     , @('System', 'EventLog', @(, 6008))
     , @('System', 'Microsoft-Windows-Resource-Exhaustion-Detector', @(, 2004))
+    , @('System', 'disk', @(153, 157))
 )
 
 function Get-EventRows([string]$Log, [string]$Provider, $Ids) {
@@ -28,15 +31,22 @@ function Get-EventRows([string]$Log, [string]$Provider, $Ids) {
         # No event, no such log or no such provider on this Windows: nothing was logged.
         if ($_.FullyQualifiedErrorId -notmatch '^NoMatching(Events|Logs|Providers)Found') { throw }
     }
+    # Each retried disk request names its block; the device is enough.
+    $values = 4
+    if ($Provider -eq 'disk') { $values = 1 }
+    $quarter = (Get-Date).AddMinutes(-15)
     foreach ($record in $records) {
         $xml = [xml]$record.ToXml()
         $nodes = @($xml.SelectNodes("//*[local-name()='EventData']/*[local-name()='Data']"))
-        $data = @(foreach ($node in @($nodes | Select-Object -First 4)) {
+        $data = @(foreach ($node in @($nodes | Select-Object -First $values)) {
                 $text = [string]$node.InnerText
                 if ($text.Length -gt 80) { $text = $text.Substring(0, 80) }
                 $text
             })
-        @{log = $Log; provider = $Provider; id = [int]$record.Id; at = ConvertTo-UtcText $record.TimeCreated; data = $data }
+        @{
+            log = $Log; provider = $Provider; id = [int]$record.Id; at = ConvertTo-UtcText $record.TimeCreated; data = $data
+            recent = [int]($record.TimeCreated -ge $quarter)
+        }
     }
 }
 
@@ -58,6 +68,7 @@ function Read-Events {
             $key = "$($row.log)|$($row.provider)|$($row.id)|$($row.data -join '|')"
             if ($told.ContainsKey($key)) {
                 $told[$key].count++
+                $told[$key].recent += $row.recent
                 if ($row.at -gt $told[$key].at) { $told[$key].at = $row.at }
             }
             else {
@@ -67,6 +78,7 @@ function Read-Events {
             }
         }
     }
+    foreach ($row in $rows) { if ($row.recent -lt 2) { $row.Remove('recent') } }
     $sorted = @($rows | Sort-Object { $_.at }, { $_.provider }, { $_.id })
     if ($sorted.Count -gt 24) { Add-Unavailable 'events.older' 'truncated' "$($sorted.Count) kinds of events, the newest 24 are told" }
     $script:answer.events = @($sorted | Select-Object -Last 24)

@@ -37,6 +37,7 @@ $script:registryValues = @{
     'LSA' = 'disabledomaincreds', 'DisableRestrictedAdmin'
     'LSA\MSV1_0' = , 'RestrictReceivingNTLMTraffic'
     'LSA\Kerberos\Parameters' = , 'MaxTokenSize'
+    'LSA\pku2u' = , 'AllowOnlineID'
     'TS\ClusterSettings' = , 'SessionDirectoryRedirectionIP'
     'SVC\TermService\Parameters' = , 'ServiceDll'
     'SVC\TermService\Parameters\LicenseServers' = , 'SpecifiedLicenseServers'

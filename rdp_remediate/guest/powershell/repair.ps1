@@ -15,9 +15,15 @@ $ConfirmPreference = 'None'
 # include changes.ps1
 # include events.ps1
 # include registry_values.ps1
+# include sign_ins.ps1
+# include sign_in_limits.ps1
+# include accounts.ps1
+# include system.ps1
 # include collector.ps1
 # include record.ps1
 # include steps.ps1
+# include steps_accounts.ps1
+# include steps_network.ps1
 
 Initialize-Answer
 $asked = $null
@@ -27,10 +33,12 @@ try {
 }
 catch { Add-Unavailable 'request' 'malformed' ([string]$_.Exception.Message) }
 $selfAddress = ''
+$user = ''
 if ($null -ne $asked) {
     if ($asked.self_address) { $selfAddress = [string]$asked.self_address }
+    if ($asked.user) { $user = [string]$asked.user }
     Invoke-Repair $asked
     $script:answer.collected_at = ConvertTo-UtcText ([DateTime]::UtcNow)
 }
-Read-Everything $selfAddress
+Read-Everything $selfAddress $user
 Write-Answer

@@ -22,8 +22,8 @@ REPAIR = "# rdp-remediate repair 1"
 _REQUEST_SCHEMA = "rdp-remediate/guest-request/1"
 _LONGEST_REQUEST = 8000
 _LONGEST_PAYLOAD = 3960
-_DROPPED_FIRST = ("events", "changes", "self_probe", "certificate", "addresses", "sign_ins", "sessions", "listener", "firewall",
-                  "services", "registry")  # fmt: skip
+_DROPPED_FIRST = ("events", "changes", "accounts", "system", "self_probe", "certificate", "addresses", "sign_ins", "sessions", "listener",
+                  "firewall", "services", "registry")  # fmt: skip
 
 
 class NeedsWinpsError(UsageError):
@@ -94,7 +94,7 @@ class ModelledGuest:
             except NotModelledError as error:
                 return _needs_winps(state, f"the modelled guest does not know {error}")
         asked = request or {}
-        answer = collect(settled, asked.get("self_address"), 2 if asked.get("slice") == 2 else 1)
+        answer = collect(settled, asked.get("self_address"), 2 if asked.get("slice") == 2 else 1, asked.get("user"))
         if repaired is not None:
             answer["repair"] = repaired
         return ScriptResult(_wire(answer) + "\n", "", settled)

@@ -23,12 +23,12 @@ from rdp_remediate.lab.guests.listener import (
     rdp_listener,
 )
 from rdp_remediate.lab.guests.modelled_events import logged_events
+from rdp_remediate.lab.guests.modelled_sign_ins import sign_ins
 from rdp_remediate.lab.guests.moments import moment, utc_text
 from rdp_remediate.lab.guests.surface import BUILT_IN_RULES, RECORDED, REGISTRY_VALUES, SERVICES, full_key
 
 Answer = dict[str, Any]
 _VARIABLES = {"systemroot": r"C:\Windows", "systemdrive": "C:", "programfiles": r"C:\Program Files"}
-_SIGN_IN_WINDOW_S = 900
 _CHANGES_DAYS = 7
 _MOST_CHANGES = 20
 _FIREWALL_LOG = "Microsoft-Windows-Windows Firewall With Advanced Security/Firewall"
@@ -36,7 +36,7 @@ _FIREWALL_EVENTS = {2002, 2003, 2004, 2005, 2006, 2008, 2033, 2052, 2071, 2073, 
 _OFFERED = negotiation.Security.SSL | negotiation.Security.HYBRID | negotiation.Security.HYBRID_EX
 
 
-def collect(state: GuestState, self_address: str | None, slice_number: int) -> Answer:
+def collect(state: GuestState, self_address: str | None, slice_number: int, user: str | None = None) -> Answer:
     """Returns the decoded answer for a settled state, nothing left out for its length."""
     answer: Answer = {
         "schema": "rdp-remediate/guest/1",
@@ -55,7 +55,7 @@ def collect(state: GuestState, self_address: str | None, slice_number: int) -> A
         ({name: session[name] for name in ("id", "name", "user", "state")} for session in state["sessions"]),
         key=lambda session: session["id"],
     )
-    answer["sign_ins"] = _sign_ins(state)
+    answer["sign_ins"] = sign_ins(state, user)
     answer["addresses"] = _addresses(state)
     answer["certificate"] = _certificate(state)
     target = self_address or _own_ipv4(answer["addresses"])
@@ -68,6 +68,11 @@ def collect(state: GuestState, self_address: str | None, slice_number: int) -> A
     answer["changes"] = _changes(state, answer)
     answer["events"] = logged_events(state)
     answer.update(copy.deepcopy({name: state["recorded"][name] for name in RECORDED}))
+    if user:
+        # The recorded answer is of a request that names nobody.
+        answer["unavailable"].append(
+            {"fact": "accounts.asked", "reason": "not_supported", "detail": "the modelled guest has no accounts"}
+        )
     return answer
 
 
@@ -215,17 +220,6 @@ def _address_as_shown(entry: str) -> str:
     if network.prefixlen == network.max_prefixlen:
         return str(network.network_address)
     return network.with_netmask if network.version == 4 else str(network)
-
-
-def _sign_ins(state: GuestState) -> Answer:
-    since = moment(state["now"]) - timedelta(seconds=_SIGN_IN_WINDOW_S)
-    failed = [
-        event
-        for event in state["events"]
-        if event["log"] == "Security" and event["id"] == 4625 and moment(event["time"]) >= since
-    ]
-    addresses = {event["data"].get("IpAddress") for event in failed if isinstance(event.get("data"), dict)}
-    return {"window_s": _SIGN_IN_WINDOW_S, "failed": len(failed), "sources": len(addresses - {None, "", "-"})}
 
 
 def _addresses(state: GuestState) -> list[Answer]:

@@ -33,6 +33,7 @@ REGISTRY_VALUES: dict[str, tuple[str, ...]] = {
     "LSA": ("disabledomaincreds", "DisableRestrictedAdmin"),
     r"LSA\MSV1_0": ("RestrictReceivingNTLMTraffic",),
     r"LSA\Kerberos\Parameters": ("MaxTokenSize",),
+    r"LSA\pku2u": ("AllowOnlineID",),
     r"TS\ClusterSettings": ("SessionDirectoryRedirectionIP",),
     r"SVC\TermService\Parameters": ("ServiceDll",),
     r"SVC\TermService\Parameters\LicenseServers": ("SpecifiedLicenseServers",),
@@ -61,7 +62,7 @@ RECORD_FOLDER = r"C:\ProgramData\rdp-remediate"
 
 _RULE_FIELDS = {"name", "enabled", "direction", "action", "profiles", "protocol", "local_ports", "remote_addresses",
                 "program", "service"}  # fmt: skip
-RECORDED: tuple[str, ...] = ()
+RECORDED: tuple[str, ...] = ("accounts", "system")
 """Sections of the answer that a modelled guest does not work out: it has what the script answers on the healthy state, and a
 state that differs in what they are read from holds something unknown."""
 
@@ -111,6 +112,7 @@ def unknown_parts(state: GuestState) -> list[str]:
     ]
     if state.get("os", {}).get("safe_mode"):
         unknown.append("os.safe_mode")
+    unknown += _unknown_load(state)
     unknown += _unknown_services(state)
     unknown += _unknown_parts_of("firewall", state, {"profiles", "rules", "ipsec_rules"})
     # Operations on a rule that only winps' larger state has leave a rule of which this one knows a part.
@@ -154,6 +156,16 @@ def _is_near_rdp(rule: dict[str, Any]) -> bool:
     return rule["name"].startswith("RemoteDesktop-") or (rule["enabled"] and rule["protocol"] in {"TCP", "Any"})
 
 
+def _unknown_load(state: GuestState) -> list[str]:
+    """Memory and load that are not what the recorded section says."""
+    recorded = state.get("recorded", {}).get("system")
+    if recorded is None:
+        return []
+    total, free, *_ = recorded["memory"]
+    said = {"memory_mb": total, "free_memory_mb": free, "cpu_load_percent": recorded["cpu"]}
+    return [f"os.{name}" for name, value in said.items() if state.get("os", {}).get(name, value) != value]
+
+
 def _unknown_services(state: GuestState) -> list[str]:
     wanted = {name.lower() for name in SERVICES}
     unknown = []
@@ -161,7 +173,9 @@ def _unknown_services(state: GuestState) -> list[str]:
         if name.lower() not in wanted:
             unknown.append(f"services.{name}")
             continue
-        if service.get("state") != "Running" and name not in MAY_BE_STOPPED:
+        running = service.get("state") == "Running"
+        # A member of a domain without Netlogon has no secure channel, which is recorded only as it is on a healthy one.
+        if not running and (name not in MAY_BE_STOPPED or (name == "Netlogon" and state["os"].get("part_of_domain"))):
             unknown.append(f"services.{name} {service.get('state')}")
         # These decide how a start or a stop ends; only winps plays them.
         unknown += [

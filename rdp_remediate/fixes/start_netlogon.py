@@ -1,0 +1,57 @@
+"""Start Netlogon on a member of a domain."""
+
+from collections.abc import Iterator, Sequence
+
+from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.need import need
+from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
+from rdp_remediate.models.report import Finding
+
+
+@fix(faults=("netlogon-not-running",), layer="guest", order=22, permissions=RUN_COMMAND, closed_by=("service",))
+def start_netlogon(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yielded]:
+    """Start Netlogon, with the start type that a member of a domain has.
+
+    Changes: the start type of Netlogon from Disabled or Manual to Auto; the state of LanmanWorkstation, which it needs, and of
+        Netlogon to Running.
+    Undo: stops them and puts the recorded start type back.
+    Refuses when: a service is not installed, or LanmanWorkstation is disabled.
+    """
+    del findings
+    netlogon, workstation = need(facts.guest.service("Netlogon")), need(facts.guest.service("LanmanWorkstation"))
+    if netlogon is None or workstation is None:
+        yield Refused("not_installed", "Netlogon or LanmanWorkstation is not installed.", "the owner of the image")
+        return
+    if workstation.state != "Running":
+        if workstation.start_type == "Disabled":
+            yield Refused(
+                "by_hand",
+                "LanmanWorkstation, which Netlogon needs, is disabled: find out by whom, enable it, then start Netlogon.",
+                "the owner of the VM",
+            )
+            return
+        yield Draft(
+            kind="service_state",
+            target={"service": "LanmanWorkstation"},
+            expected=workstation.state,
+            desired="Running",
+            title="Start LanmanWorkstation, which Netlogon needs",
+            postcondition="LanmanWorkstation is running",
+        )
+    if netlogon.start_type in ("Disabled", "Manual"):
+        yield Draft(
+            kind="service_start",
+            target={"service": "Netlogon"},
+            expected=netlogon.start_type,
+            desired="Auto",
+            title="Set the start type of Netlogon to Automatic, as on every member of a domain",
+            postcondition="Netlogon has start type Automatic",
+        )
+    yield Draft(
+        kind="service_state",
+        target={"service": "Netlogon"},
+        expected=netlogon.state,
+        desired="Running",
+        title="Start Netlogon",
+        postcondition="Netlogon is running",
+    )

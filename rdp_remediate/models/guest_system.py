@@ -1,0 +1,24 @@
+"""The section `system` of the guest's answer: disk, memory, processors and boot options."""
+
+from pydantic import Field
+
+from rdp_remediate.models.base import Document
+
+
+class SystemSection(Document):
+    """What Windows has left to work with; an item that could not be read is absent and named in `unavailable`."""
+
+    disk: int | None = Field(default=None, description="free megabytes of the system drive")
+    memory: list[int] | None = Field(
+        default=None,
+        min_length=4,
+        max_length=4,
+        description="megabytes: memory, free of it, what may be committed, free of that",
+    )
+    cpu: int | None = Field(
+        default=None, description="load of all processors in percent; above 90 the lower of two readings"
+    )
+    ems: bool | None = Field(default=None, description="the boot entry sends EMS (SAC) to the serial console")
+    safe_boot: str | None = Field(default=None, description="safeboot of the boot entry: how the next start ends")
+    top_cpu: str | None = Field(default=None, description="the busiest other process, when the load is high")
+    top_memory: str | None = Field(default=None, description="the largest process, when memory is short")

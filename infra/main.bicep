@@ -21,6 +21,9 @@ param remediatedResourceGroups string[] = []
 @description('Also allow managed Run Commands there: the same scripts by another way, where the action Run Command is refused.')
 param allowManagedRunCommands bool = false
 
+@description('Also allow the VMAccess extension in the resource groups that may be repaired: a reset of the RDP configuration that a person approves.')
+param allowVmAccess bool = false
+
 @description('Settings of the app beside those that bind it to its storage, such as the mode and the sources.')
 param appSettings object = {}
 
@@ -74,6 +77,17 @@ resource managedGuestRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' =
     description: roles.managed_guest.description
     type: 'CustomRole'
     permissions: [{ actions: roles.managed_guest.actions, notActions: [], dataActions: [], notDataActions: [] }]
+    assignableScopes: [subscription().id]
+  }
+}
+
+resource vmAccessRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowVmAccess) {
+  name: guid(subscription().id, resourceGroupName, 'vm_access')
+  properties: {
+    roleName: '${roles.vm_access.name} (${resourceGroupName})'
+    description: roles.vm_access.description
+    type: 'CustomRole'
+    permissions: [{ actions: roles.vm_access.actions, notActions: [], dataActions: [], notDataActions: [] }]
     assignableScopes: [subscription().id]
   }
 }
@@ -144,6 +158,18 @@ module managedGuestAssignments 'role_assignment.bicep' = [
     scope: resourceGroup(target)
     params: {
       roleDefinitionId: managedGuestRole.id
+      principalId: app.outputs.principalId
+      token: token
+    }
+  }
+]
+
+module vmAccessAssignments 'role_assignment.bicep' = [
+  for target in (allowVmAccess ? remediatedResourceGroups : []): {
+    name: '${name}-vm-access-${uniqueString(target)}'
+    scope: resourceGroup(target)
+    params: {
+      roleDefinitionId: vmAccessRole.id
       principalId: app.outputs.principalId
       token: token
     }

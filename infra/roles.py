@@ -68,6 +68,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "Microsoft.Compute/virtualMachines/runCommands/write",
     ),
     ArmWrites.delete_run_command.__name__: ("Microsoft.Compute/virtualMachines/runCommands/delete",),
+    ArmWrites.put_extension.__name__: ("Microsoft.Compute/virtualMachines/extensions/write",),
     ArmWrites.initiate_jit.__name__: ("Microsoft.Security/locations/jitNetworkAccessPolicies/initiate/action",),
     ArmWrites.poll.__name__: ("Microsoft.Compute/locations/operations/read",),
 }
@@ -80,6 +81,7 @@ _LEFT_OUT = ("microsoft.classiccompute/",)
 
 #: The optional second way into Windows; without its role it is refused and the report says so.
 _MANAGED = "/virtualmachines/runcommands/"
+_EXTENSIONS = "/extensions/write"
 
 #: How Azure writes the words; the code keeps resource types in lower case.
 _WORDS = (
@@ -137,7 +139,8 @@ def build() -> dict[str, dict[str, object]]:
     asked = [action for actions in WRITES.values() for action in actions]
     asked += [action for fix in all_fixes() for action in fix.permissions]
     managed = [action for action in asked if _MANAGED in action.lower()]
-    asked = [action for action in asked if action not in managed]
+    extensions = [action for action in asked if action.lower().endswith(_EXTENSIONS)]
+    asked = [action for action in asked if action not in (*managed, *extensions)]
     reads += [action for action in asked if action.lower().endswith("/read")]
     writes = [action for action in asked if not action.lower().endswith("/read")]
     guest = [action for action in writes if "/runcommand/" in action.lower()]
@@ -156,6 +159,12 @@ def build() -> dict[str, dict[str, object]]:
             "name": "RDP Remediate Guest through managed Run Command",
             "description": "Optional: the same scripts as managed Run Commands where the action Run Command is refused.",
             "actions": _sorted(managed),
+        },
+        "vm_access": {
+            "name": "RDP Remediate VMAccess",
+            "description": "Optional: the reset through the VMAccess extension that a person approves. Whoever may write "
+            "extensions may run anything on these VMs.",
+            "actions": _sorted(extensions),
         },
         "remediate": {
             "name": "RDP Remediate Repair",

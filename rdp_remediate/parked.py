@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
-from rdp_remediate.ports import OutcomeUnknown, Services, Started, WriteOutcome
+from rdp_remediate.ports import Completed, OutcomeUnknown, Services, Started, WriteOutcome
 
 
 async def poll_guest(services: Services, operation_id: str, until: datetime) -> Started | Fact[JsonObject]:
@@ -40,3 +40,23 @@ async def poll_write(services: Services, operation_id: str, until: datetime) -> 
         if services.clock.now() + timedelta(seconds=polled.retry_after_s) > until:
             return polled
         await services.clock.sleep(polled.retry_after_s)
+
+
+async def delete_left_run_commands(services: Services) -> list[str]:
+    """Deletes the managed Run Commands that a lost process left and whose time is over, by their noted names.
+
+    Returns:
+        What became of each; one that never came about is gone as well.
+    """
+    said = []
+    async for vm_id, name in services.ledger.left_run_commands(services.clock.now()):
+        if services.settings.kill_switch or await services.ledger.killed():
+            said.append(f"{name}: left in place, the kill switch is on")
+            continue
+        deleted = await services.writes.delete_run_command(vm_id, name)
+        if isinstance(deleted, Completed):
+            await services.ledger.forget_run_command(vm_id, name)
+            said.append(f"{name}: gone")
+        else:
+            said.append(f"{name}: {getattr(deleted, 'detail', 'its deletion was accepted')}; it is looked at again")
+    return said

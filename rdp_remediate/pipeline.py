@@ -131,7 +131,7 @@ async def _judge(run: Run, services: Services) -> Run:
     for finding in diagnosis.findings:
         services.progress(Progress(finding.hop.value, f"{finding.status.value}: {finding.title}", done=True))
     journal = await services.ledger.journal(run.run_id)
-    applied = {e.step.fix for e in journal if e.outcome is Outcome.APPLIED and e.pass_number < run.pass_number}
+    applied = {e.step.fix for e in journal if _counts_as_done(e) and e.pass_number < run.pass_number}
     history = History(done_fixes=frozenset(applied), restarted=execution.restarted(journal))
     made = plan(facts, diagnosis.findings, history)
     if counted := await _reopenings(services, made):
@@ -153,6 +153,12 @@ async def _judge(run: Run, services: Services) -> Run:
         # A hint that shows nothing new is no news; its report stays in the store.
         run = run.model_copy(update={"reported": True})
     return await _end(run, services, Done(kind="judged"))
+
+
+def _counts_as_done(entry: JournalEntry) -> bool:
+    """A reset is never sent a second time in a run: nothing that could be seen would say that it had not taken effect."""
+    unknown = entry.outcome is Outcome.OUTCOME_UNKNOWN and entry.step.kind == "vm_access"
+    return entry.outcome is Outcome.APPLIED or unknown
 
 
 async def _ask_second_slice(run: Run, services: Services, bundle: Bundle) -> Run | None:
@@ -251,6 +257,9 @@ async def _act_platform(run: Run, services: Services, steps: Sequence[Step]) -> 
     kind = entries[0].step.kind
     if kind == "start_vm":
         started = await services.writes.start_virtual_machine(run.target.vm_id)
+    elif kind == "vm_access":
+        step = entries[0].step
+        started = await services.writes.put_extension(run.target.vm_id, str(step.target["extension"]), step.desired)
     elif changed := await execution.power_changed(run, services, entries[0].step):
         await finish(services, entries[0], Outcome.STALE, detail=changed)
         return next_pass(run)
@@ -339,7 +348,7 @@ async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
 
 async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: datetime) -> Run:
     operation_id = str(wait.operation_id)
-    if wait.purpose in ("start_vm", "restart_vm"):
+    if wait.purpose in ("start_vm", "restart_vm", "vm_access"):
         ended = await poll_write(services, operation_id, until)
         if isinstance(ended, Started):
             return run.model_copy(update={"due_at": _in(services, ended.retry_after_s)})

@@ -5,7 +5,7 @@ The safety rules of DESIGN section 4 are applied here and nowhere else; a fix on
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,7 +14,8 @@ from rdp_remediate.facts.closings import together
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.guest import GuestFacts
 from rdp_remediate.facts.need import UnseenError
-from rdp_remediate.fixes.fix import Draft, Fix, Refused, all_fixes
+from rdp_remediate.fixes import last_resort
+from rdp_remediate.fixes.fix import Draft, Fix, Refused, Yielded, all_fixes
 from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.plan import RESTARTS, WAIT, Plan, Refusal, Risk, Step
@@ -61,7 +62,24 @@ def plan(facts: Facts, findings: Sequence[Finding], history: History = History()
         for f in findings
         if f.fault and _actionable(f) and f.fault not in handled
     ]
+    reset = last_resort.last_resort(facts, findings)
+    if isinstance(reset, Draft) and last_resort.NAME in history.done_fixes:
+        reset = Refused("came_back", "It was sent in this run already, and RDP still does not answer.")
+    if isinstance(reset, Refused):
+        refusals.append(_refusal(last_resort.NAME, reset))
+    elif reset is not None:
+        steps.append(_step(_RESET, reset, facts, [], history))
     return Plan(steps=steps, refusals=refusals)
+
+
+def _nothing(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yielded]:
+    """Reset the RDP configuration through the VMAccess extension."""
+    del facts, findings
+    yield from ()
+
+
+_RESET = Fix(last_resort.NAME, (), "platform", 85, (), last_resort.PERMISSIONS, _nothing)
+"""Answers no fault, because it is for a cause that could not be seen; so it is not among the fixes."""
 
 
 def _actionable(finding: Finding) -> bool:
@@ -139,7 +157,7 @@ def _step(one: Fix, draft: Draft, facts: Facts, findings: list[Finding], history
         asks.append(risk_why)
     if risk is not Risk.EXPOSING and Risk.EXPOSING.value not in facts.policy.auto_risks:
         # A disruptive or sensitive step may expose as well; leave for the one is no leave for the other.
-        asks.append(_exposed(facts) if draft.opens and one.layer == "guest" else None)
+        asks.append(_exposed(facts) if _lets_in(draft, one) else None)
     if facts.policy.mode is Mode.APPROVE:
         asks.append("mode approve: a person decides every change")
     people = facts.guest.people()
@@ -177,11 +195,16 @@ def step_id(fix_name: str, draft: Draft) -> str:
 def _risk(draft: Draft, facts: Facts, one: Fix) -> tuple[Risk, str]:
     if draft.risk is not Risk.SAFE:
         return draft.risk, _RISK_WHY[draft.risk]
-    if draft.opens and one.layer == "guest":
+    if _lets_in(draft, one):
         exposure = _exposed(facts)
         if exposure is not None:
             return Risk.EXPOSING, exposure
     return Risk.SAFE, ""
+
+
+def _lets_in(draft: Draft, one: Fix) -> bool:
+    """Whether a step makes Windows accept RDP; what the network lets through then gets in."""
+    return draft.opens and (one.layer == "guest" or draft.kind == last_resort.KIND)
 
 
 def _exposed(facts: Facts) -> str | None:

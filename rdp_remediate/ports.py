@@ -146,6 +146,10 @@ class ArmWrites(Protocol):
         """Deletes one managed Run Command; `Completed` only when there is none any more."""
         ...
 
+    async def put_extension(self, vm_id: str, name: str, body: JsonObject) -> WriteOutcome:
+        """Creates or replaces one extension of a VM; the operation is returned as `Started`."""
+        ...
+
     async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
         """Asks Defender for just-in-time access."""
         ...

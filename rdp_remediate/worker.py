@@ -176,7 +176,7 @@ async def _recover(run: Run, services: Services) -> Run:
 
 _DID_NOTHING = (Outcome.NOT_STARTED, Outcome.STALE, Outcome.REFUSED)
 
-_CLOSES = {"repair": "guest", "start_vm": "platform", "restart_vm": "platform"}
+_CLOSES = {"repair": "guest", "start_vm": "platform", "restart_vm": "platform", "vm_access": "platform"}
 """The layer whose journal rows the end of an operation closes."""
 
 
@@ -226,7 +226,7 @@ async def expire(services: Services) -> list[str]:
         What became of each.
     """
     from rdp_remediate.child_steps import undo_child  # noqa: PLC0415 - intake must not pay for it
-    from rdp_remediate.leftovers import delete_left_run_commands  # noqa: PLC0415
+    from rdp_remediate.parked import delete_left_run_commands  # noqa: PLC0415
 
     said = []
     async for entry in services.ledger.expired(services.clock.now()):

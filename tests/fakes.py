@@ -268,6 +268,15 @@ class FakeWrites:
             return instead
         return OutcomeUnknown(instead) if instead else Completed(None)
 
+    async def put_extension(self, vm_id: str, name: str, body: JsonObject) -> WriteOutcome:
+        """Lets RDP answer again, as the VMAccess extension does; with the same tag a second time it does nothing."""
+        instead = self._world.begin("put_extension", f"{name} {body['properties']['forceUpdateTag']}")
+        if isinstance(instead, Rejected):
+            return instead
+        if instead != LOST_UNDONE:
+            f.registry(f.DENY_LOCAL, 0)(self._world.data)
+        return OutcomeUnknown(instead) if instead else Started({"poll": "vm_access"}, 1.0)
+
     async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
         """Opens the port as Defender does: an allow rule of its own above its deny."""
         instead = self._world.begin("initiate_jit", policy_id)

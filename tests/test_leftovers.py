@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from rdp_remediate.guest.managed_run_command import GIVEN_UP, ManagedRunCommandChannel
-from rdp_remediate.leftovers import delete_left_run_commands
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Reason
+from rdp_remediate.parked import delete_left_run_commands
 from rdp_remediate.ports import GuestRequest, Rejected, WriteOutcome
 from rdp_remediate.worker import expire
 from tests import factories as f

@@ -30,6 +30,7 @@ from rdp_remediate.models.fact import Reason
 from rdp_remediate.ports import ArmWrites, Completed, OutcomeUnknown, Rejected, Started, WriteOutcome
 
 _JIT_API = "2020-01-01"
+_EXTENSION_API = "2024-07-01"
 _MALFORMED_ID = Rejected(Reason.MALFORMED, 0, "InvalidResourceId", "This is no ARM resource id; nothing was sent.")
 
 
@@ -189,6 +190,27 @@ class AzureWrites(ArmWrites):
             return ended if isinstance(ended, Rejected | OutcomeUnknown) else self._outcome(ended)
 
         return await self._shielded(delete())
+
+    async def put_extension(self, vm_id: str, name: str, body: JsonObject) -> WriteOutcome:
+        """Creates or replaces one extension of a VM; the operation is returned as `Started`."""
+        arm = _id_of_type(f"{vm_id.rstrip('/')}/extensions/{name}", "microsoft.compute/virtualmachines/extensions")
+        if arm is None:
+            return _MALFORMED_ID
+        asked = f"PUT extension {name} of VM {arm.names[0]}"
+
+        async def put() -> WriteOutcome:
+            params = {"api-version": _EXTENSION_API}
+            try:
+                with correlated(self._correlation_id):
+                    answer = await self._clients.send("PUT", arm.text, params=params, json=body)
+            except FAILURES as error:
+                return write_failure(error, asked)
+            if answer.status >= 300:
+                return _refused(answer, asked)
+            # The operation's end is all that counts; the resource holds nothing that is needed.
+            return self._outcome(begin(answer, method="PUT", url=arm.text, asked=asked, wants_result=False))
+
+        return await self._shielded(put())
 
     async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
         """Asks Defender for just-in-time access."""

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from rdp_remediate.errors import StoreError
-from rdp_remediate.leftovers import delete_left_run_commands
 from rdp_remediate.models.report import Report
 from rdp_remediate.models.run import Phase, Run
+from rdp_remediate.parked import delete_left_run_commands
 from rdp_remediate.pipeline import advance, report_of
 from rdp_remediate.ports import Services
 

@@ -19,6 +19,7 @@ from rdp_remediate.facts.platform_health import (
     read_refusals,
 )
 from rdp_remediate.facts.probes import ProbeFact, read_probes
+from rdp_remediate.facts.vm_access import VmAccess, read_vm_access
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Bundle, Policy, Target
 from rdp_remediate.models.fact import Fact, Observed, Unavailable
@@ -67,6 +68,7 @@ class Facts:
     jit_ports: Fact[list[JitPort]]
     bastion_hosts: Fact[list[str]]
     locks: Fact[list[Lock]]
+    vm_access: Fact[tuple[VmAccess, ...]]
     resources: Mapping[str, JsonObject]
     """ARM's own JSON by lower-case id, for steps that write back what they read; judgement asks the typed facts."""
 
@@ -124,6 +126,7 @@ def read_facts(bundle: Bundle) -> Facts:
         jit_ports=parsed(evidence.operation("jit_policies", subscription), lambda raw: _jit_ports(raw, vm_id)),
         bastion_hosts=parsed(evidence.operation("bastion_hosts", subscription), _ids),
         locks=parsed(evidence.operation("locks", vm_id), _locks),
+        vm_access=parsed(evidence.resource(vm_id), read_vm_access),
         resources=bundle.resources,
     )
 

@@ -132,7 +132,7 @@ def all_fixes() -> tuple[Fix, ...]:
     """
     found: list[Fix] = []
     for module in pkgutil.iter_modules(fixes.__path__):
-        if module.name == "fix":
+        if module.name in ("fix", "last_resort"):
             continue
         declared = getattr(importlib.import_module(f"{fixes.__name__}.{module.name}"), module.name, None)
         if not isinstance(declared, Fix):

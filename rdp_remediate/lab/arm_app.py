@@ -21,6 +21,7 @@ from rdp_remediate.lab import (
     arm_routes,
     arm_run_command,
     arm_security,
+    arm_vm_access,
     arm_watcher,
     tokens,
 )
@@ -35,6 +36,7 @@ _AREAS = (
     arm_monitor,
     arm_compute,
     arm_run_command,
+    arm_vm_access,
     arm_nsg,
     arm_routes,
     arm_effective,

@@ -80,6 +80,7 @@ class World:
     overrides: dict[str, Any] = field(default_factory=dict)
     """Whole answers that a scenario dictates: effective_security_rules, effective_routes, by lower-case NIC id."""
     run_commands: dict[str, Resource] = field(default_factory=dict)
+    extensions: dict[str, Resource] = field(default_factory=dict)
     """Managed run commands by lower-case id, instance view inside."""
     boot_log: str | None = None
     screenshot: bytes | None = None

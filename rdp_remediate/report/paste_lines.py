@@ -92,6 +92,44 @@ FAULTS: dict[str, PasteBlock] = {
 """The exact commands of faults whose repair is a few lines, and what has to be seen before they are typed."""
 
 
+_HIVE = "HKLM\\BROKEN"
+_OFFLINE_SERVER = _HIVE + r"\ControlSet001\Control\Terminal Server"
+
+OFFLINE = [
+    PasteBlock(
+        title="On the repair VM, as administrator: load the registry of the copied disk and look",
+        prompt="cmd",
+        note="F: stands for the letter of the copied Windows; ControlSet001 for the set that Current names",
+        lines=[
+            rf"reg load {_HIVE} F:\Windows\System32\config\SYSTEM",
+            rf"reg query {_HIVE}\Select /v Current",
+            f'reg query "{_OFFLINE_SERVER}" /v fDenyTSConnections',
+            rf"reg query {_HIVE}\ControlSet001\Services\TermService /v Start",
+        ],
+    ),
+    PasteBlock(
+        title="Allow Remote Desktop connections on the copied disk",
+        prompt="cmd",
+        only_if="fDenyTSConnections is 0x1 there",
+        note=_LETS_IN,
+        lines=[f'reg add "{_OFFLINE_SERVER}" /v fDenyTSConnections /t REG_DWORD /d 0 /f'],
+    ),
+    PasteBlock(
+        title="Give Remote Desktop Services their default start type on the copied disk",
+        prompt="cmd",
+        only_if="Start is 0x4, which is Disabled",
+        note=_LETS_IN,
+        lines=[rf"reg add {_HIVE}\ControlSet001\Services\TermService /v Start /t REG_DWORD /d 3 /f"],
+    ),
+    PasteBlock(
+        title="Unload the registry of the copied disk",
+        prompt="cmd",
+        lines=[f"reg unload {_HIVE}"],
+    ),
+]
+"""The same repairs on a copy of the OS disk, where Windows itself cannot be entered."""
+
+
 def step_block(step: Step) -> PasteBlock | None:
     """The commands that do what a planned step inside Windows would have done, or None for kinds that are not a few lines."""
     made = _lines(step)

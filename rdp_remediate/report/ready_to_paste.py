@@ -19,7 +19,7 @@ from rdp_remediate.models.report import Diagnosis, Finding, FindingStatus, Paste
 from rdp_remediate.models.run import Run
 from rdp_remediate.network.classic import is_classic
 from rdp_remediate.report.classic_session import classic_blocks
-from rdp_remediate.report.paste_lines import FAULTS, LOOK, step_block
+from rdp_remediate.report.paste_lines import FAULTS, LOOK, OFFLINE, step_block
 
 _NO_CHANNEL = ("unreachable", "forbidden", "locked", "not_configured", "not_supported", "server_error", "malformed",
                "truncated", "timeout")  # fmt: skip
@@ -54,7 +54,7 @@ def paste_blocks(
     faults = [f.fault for f in findings if f.status is FindingStatus.FAIL and f.fault in FAULTS]
     inside = lost or [LOOK, *(FAULTS[one] for one in _UNSEEN)]
     known = [FAULTS[str(one)].model_copy(update={"faults": [str(one)]}) for one in dict.fromkeys(faults)]
-    offline = [_offline(bundle)] if missing.reason == "unreachable" else []
+    offline = _offline(bundle) if missing.reason == "unreachable" else []
     return [*_ways_in(bundle), *inside, *known, *offline]
 
 
@@ -111,19 +111,24 @@ def _ways_in(bundle: Bundle) -> list[PasteBlock]:
     return blocks
 
 
-def _offline(bundle: Bundle) -> PasteBlock:
-    return PasteBlock(
+def _offline(bundle: Bundle) -> list[PasteBlock]:
+    copied = PasteBlock(
         title="When neither way in opens: repair a copy of the OS disk on another VM",
         prompt="azure_cli",
-        note="makes and bills a second VM and a disk, asks for a password of the repair VM, and in the end exchanges the OS "
-        "disk with a stop: what Windows wrote since the copy is lost",
+        note="makes and bills a second VM and a disk, asks for a password of the repair VM, and what Windows writes "
+        "after the copy is lost with the old disk",
         lines=[
             "az extension add --name vm-repair",
             f"az vm repair create {_of_vm(bundle)} --verbose",
-            "az vm repair list-scripts",
-            f"az vm repair restore {_of_vm(bundle)} --verbose",
         ],
     )
+    back = PasteBlock(
+        title="Give the VM the repaired disk, when the registry of it is unloaded again",
+        prompt="azure_cli",
+        note="stops the VM, exchanges its OS disk and starts it",
+        lines=[f"az vm repair restore {_of_vm(bundle)} --verbose"],
+    )
+    return [copied, *OFFLINE, back]
 
 
 def _of_vm(bundle: Bundle) -> str:

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from rdp_remediate import worker
 from rdp_remediate.lab.server import Lab
 from rdp_remediate.models.plan import Outcome
-from tests.acceptance.playing import needs, play_scenario, sent
+from rdp_remediate.models.run import Phase, Run, RunMessage
+from rdp_remediate.pipeline import report_of
+from rdp_remediate.ports import Rejected, Services
+from tests.acceptance.playing import needs, play_scenario, played, sent, wired
 from tests.acceptance.test_rights import denied
 
 ACTION = "Microsoft.Compute/virtualMachines/runCommand/action"
@@ -83,3 +87,90 @@ async def test_an_agent_that_is_not_ready_is_never_gone_around(tmp_path: Path) -
     one = await play_scenario("agent-not-ready", "modelled", tmp_path, prepare=denied(ACTION))
     assert one.run_commands == 0
     assert not [request for request in one.requests if "/runcommands/" in request.path.lower()]
+
+
+RIGHTS = denied(ACTION, MANAGED)
+
+
+async def approved(lab: Lab, services: Services, run_id: str) -> Run:
+    """A person says yes to the step that waits; the run goes on to its end."""
+    run = await services.ledger.load(run_id)
+    assert run is not None
+    assert run.wait is not None
+    messages = [await worker.approve(services.ledger, run_id, run.wait.step_ids[0], "ada@example.com")]
+
+    async def opened() -> Services:
+        return services
+
+    for _ in range(60):
+        for message in messages:
+            await worker.advance_one(message, opened)
+        run = await services.ledger.load(run_id)
+        assert run is not None
+        if run.phase is Phase.DONE:
+            return run
+        messages = [RunMessage(run_id=run_id, seq=run.seq)]
+        await services.clock.sleep(0.05)
+    raise AssertionError(run)
+
+
+def put_extensions(lab: Lab) -> int:
+    return len(lab.requests.matching("/extensions/", "PUT"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["rdp-disabled-local", "fw-rdp-rule-disabled"])
+async def test_the_reset_through_vmaccess_waits_for_a_person_and_then_rdp_answers(
+    scenario: str, tmp_path: Path
+) -> None:
+    async with wired(scenario, "modelled", tmp_path) as (lab, services, settings):
+        RIGHTS(lab)
+        one = await played(lab, services, settings)
+        assert put_extensions(lab) == 0
+        [step] = one.report.plan.steps
+        assert step.kind == "vm_access"
+        assert one.report.waiting == [step.step_id]
+        run = await approved(lab, services, one.run.run_id)
+        report = await report_of(run, services)
+        assert [(entry.step.kind, entry.outcome) for entry in report.actions] == [("vm_access", Outcome.APPLIED)]
+        assert report.verdict.status == "reachable"
+        assert put_extensions(lab) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [True, False], ids=["after the work", "before the work"])
+async def test_a_reset_whose_answer_was_lost_is_not_sent_again(after: bool, tmp_path: Path) -> None:
+    async with wired("termservice-disabled", "modelled", tmp_path) as (lab, services, settings):
+        RIGHTS(lab)
+        lab.failures.add("/extensions/", method="PUT", drop=True, after=after, times=None)
+        one = await played(lab, services, settings)
+        run = await approved(lab, services, one.run.run_id)
+        journal = await services.ledger.journal(run.run_id)
+        assert {entry.outcome for entry in journal} == {Outcome.OUTCOME_UNKNOWN}
+        assert put_extensions(lab) == 1
+
+
+@pytest.mark.slow
+async def test_a_domain_controller_ends_the_reset_as_failed_and_nothing_is_changed(tmp_path: Path) -> None:
+    async with wired("rdp-disabled-local", "modelled", tmp_path) as (lab, services, settings):
+        RIGHTS(lab)
+        lab.world.guests[lab.vm_id.lower()]["os"]["domain_role"] = 5
+        one = await played(lab, services, settings)
+        run = await approved(lab, services, one.run.run_id)
+        [entry] = await services.ledger.journal(run.run_id)
+        assert entry.outcome is Outcome.FAILED
+        assert "Domain Controller" in str(entry.detail)
+        report = await report_of(run, services)
+        assert report.verdict.status == "not_proven"
+        assert ("reset_rdp_configuration", "domain_controller") in [(r.fault, r.code) for r in report.plan.refusals]
+
+
+@pytest.mark.slow
+async def test_another_instance_of_the_extension_is_refused_by_the_lab_as_by_azure(tmp_path: Path) -> None:
+    async with wired("rdp-disabled-local", "modelled", tmp_path) as (lab, services, _settings):
+        row = {"name": "OldAccess", "type": "Microsoft.Compute.VMAccessAgent", "statuses": []}
+        lab.world.instance_views[lab.vm_id.lower()].setdefault("extensions", []).append(row)
+        body = {"location": "westeurope", "properties": {"type": "VMAccessAgent"}}
+        refused = await services.writes.put_extension(lab.vm_id, "enablevmaccess", body)
+        assert isinstance(refused, Rejected)
+        assert refused.code == "MultipleExtensionsPerHandlerNotAllowed"

@@ -172,7 +172,7 @@ def test_the_exit_code_says_the_verdict(name: str, code: int) -> None:
 
 async def test_a_verdict_that_is_not_proven_ends_with_3(tmp_path: Path) -> None:
     async with exported("fw-rdp-rule-disabled", tmp_path) as lab:
-        lab.world.denied_actions.append("Microsoft.Compute/virtualMachines/runCommand/action")
+        lab.world.denied_actions.append("Microsoft.Compute/virtualMachines/runCommand*")
         answer = await diagnosed(lab)
     assert (answer.code, answer.document["verdict"]["status"]) == (3, "not_proven")
 

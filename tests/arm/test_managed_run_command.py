@@ -122,11 +122,27 @@ async def test_a_deletion_that_was_accepted_is_not_over(arm: FakeArm, writes: Az
     assert isinstance(await writes.delete_run_command(VM, NAME), Started)
 
 
+async def test_an_extension_is_put_once_and_its_end_is_the_operations(arm: FakeArm, writes: AzureWrites) -> None:
+    path = f"{VM}/extensions/enablevmaccess"
+    arm.on("PUT", path, ACCEPTED)
+    arm.on("GET", OPERATION, Reply(200, {"status": "InProgress"}), Reply(200, {"status": "Succeeded"}))
+    assert await end(writes, await writes.put_extension(VM, "enablevmaccess", BODY)) == Completed(None)
+    assert arm.count("PUT", path) == 1
+    arm.on("PUT", path, Reply(500))
+    assert isinstance(await writes.put_extension(VM, "enablevmaccess", BODY), OutcomeUnknown)
+    assert arm.count("PUT", path) == 2, "one for each call"
+    arm.on("PUT", path, Reply(409, {"error": {"code": "MultipleExtensionsPerHandlerNotAllowed", "message": "m"}}))
+    refused = await writes.put_extension(VM, "enablevmaccess", BODY)
+    assert isinstance(refused, Rejected)
+    assert refused.code == "MultipleExtensionsPerHandlerNotAllowed"
+
+
 @pytest.mark.parametrize(("vm_id", "name"), [(NIC, NAME), ("vm1", NAME), (VM, "a/b"), (VM, "a?b")])
 async def test_what_is_no_run_command_of_a_vm_is_not_sent(
     vm_id: str, name: str, arm: FakeArm, writes: AzureWrites
 ) -> None:
-    for outcome in (await writes.put_run_command(vm_id, name, BODY), await writes.delete_run_command(vm_id, name)):
+    put, delete = await writes.put_run_command(vm_id, name, BODY), await writes.delete_run_command(vm_id, name)
+    for outcome in (put, delete, await writes.put_extension(vm_id, name, BODY)):
         assert isinstance(outcome, Rejected)
         assert outcome.reason is Reason.MALFORMED
     assert arm.seen == []

@@ -187,6 +187,18 @@ class FakeWrites:
     async def delete_run_command(self, vm_id: str, name: str) -> WriteOutcome:
         raise AssertionError(name)
 
+    async def put_extension(self, vm_id: str, name: str, body: Any) -> WriteOutcome:
+        raise AssertionError(name)
+
+    async def put_route(self, route_table_id: str, name: str, body: Any, *, etag: str | None) -> WriteOutcome:
+        raise AssertionError(route_table_id)
+
+    async def delete_route(self, route_table_id: str, name: str, *, etag: str | None) -> WriteOutcome:
+        raise AssertionError(route_table_id)
+
+    async def restart_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        raise AssertionError(vm_id)
+
     async def initiate_jit(self, policy_id: str, body: Any) -> WriteOutcome:
         raise AssertionError(policy_id)
 

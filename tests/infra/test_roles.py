@@ -85,8 +85,11 @@ def test_what_is_never_done_is_not_allowed(roles: dict[str, Any]) -> None:
     assert actions(roles, "guest") == {"microsoft.compute/virtualmachines/runcommand/action"}
 
 
-def test_managed_run_commands_are_a_right_of_their_own_that_nobody_has_to_give(roles: dict[str, Any]) -> None:
+def test_managed_run_commands_are_a_right_of_their_own_and_vmaccess_too(roles: dict[str, Any]) -> None:
     base = "microsoft.compute/virtualmachines/runcommands"
     assert actions(roles, "managed_guest") == {f"{base}/read", f"{base}/write", f"{base}/delete"}
     assert not any("/runcommands/" in one for one in actions(roles, "diagnose", "guest", "remediate"))
+    assert actions(roles, "vm_access") == {"microsoft.compute/virtualmachines/extensions/write"}
+    assert not any("/extensions/write" in one for one in actions(roles, "diagnose", "guest", "remediate"))
+    assert "param allowVmAccess bool = false" in (INFRA / "main.bicep").read_text(encoding="utf-8")
     assert "param allowManagedRunCommands bool = false" in (INFRA / "main.bicep").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from rdp_remediate.models.plan import JournalEntry, Outcome, Risk, Step
 from rdp_remediate.models.report import PasteBlock, Report
 from rdp_remediate.models.run import Run
 from rdp_remediate.report import card, html, text
-from rdp_remediate.report.paste_lines import FAULTS, LOOK, step_block
+from rdp_remediate.report.paste_lines import FAULTS, LOOK, OFFLINE, step_block
 from rdp_remediate.report.ready_to_paste import paste_blocks
 from tests import factories as f
 from tests.stage import incident
@@ -66,7 +66,8 @@ def test_without_a_channel_the_way_in_comes_first_then_looking_then_repairs_unde
     assert "10.0.0.4" in blocks[0].lines[0]
     assert blocks[1].lines[0].startswith("az serial-console connect --subscription ")
     assert blocks[2] == LOOK
-    repairs = [block for block in blocks[3:] if block.prompt != "azure_cli"]
+    assert blocks[-1].title.startswith("Give the VM the repaired disk") is (reason == "unreachable")
+    repairs = [block for block in blocks[3:] if block.prompt != "azure_cli" and block not in (OFFLINE[0], OFFLINE[-1])]
     assert repairs
     assert all(block.only_if for block in repairs), "the cause was not seen: nothing is typed unlooked"
     assert any("az vm repair create" in line for block in blocks for line in block.lines) is (reason == "unreachable")
@@ -212,6 +213,20 @@ def test_the_lines_of_a_fault_repair_it(fault: str, base: str, winps: Winps) -> 
     look = r"(Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control\Terminal Server').fDenyTSConnections"
     assert winps.run(look, done["state"])["stdout"].strip() == "0"
     assert deciding(done["state"]) == deciding(winps.state(base))
+
+
+@pytest.mark.slow
+def test_the_lines_for_a_copied_disk_run_against_a_registry_that_is_there(winps: Winps) -> None:
+    lines = [line for block in OFFLINE for line in block.lines]
+    # Loading and unloading a hive is not simulated: the lines between are run on the running registry in its place.
+    between = [line for line in lines if not line.startswith(("reg load", "reg unload"))]
+    assert len(between) == len(lines) - 2
+    script = "\n".join(between).replace(r"HKLM\BROKEN", r"HKLM\SYSTEM").replace("ControlSet001", "CurrentControlSet")
+    broken = prepared(winps, f"{BREAKS['rdp-disabled-local']}; {BREAKS['termservice-disabled']}")
+    done = winps.run(script, broken)
+    assert (done["errors"], done["not_simulated"]) == ([], [])
+    names = [one["target"].rsplit("\\", 1)[-1] for one in done["mutations"] if one["op"] == "registry.set"]
+    assert names == ["fDenyTSConnections", "Start"]
 
 
 STEPS = [

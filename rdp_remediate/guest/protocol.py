@@ -25,6 +25,8 @@ How the collector derives each section (a model of the guest has to derive the s
   Remote Desktop or My store, else the Remote Desktop store's latest. self_probe: to the request's self_address, else
   to the first IPv4 address in text order. changes: seven days, see `GuestChange`. events: seven days, see
   `LoggedEvent`; which ones, $eventQueries in events.ps1.
+- adapters: Get-NetAdapter whose device is a network adapter of the VMBus, with its IPv4 interface, routes and typed-in
+  DNS servers; ghosts from Enum and hidden adapters; proxy from netsh winhttp; see `models.guest_adapters`.
 
 In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share), and self_probe, changes
 and events are not supported; slice 2 holds os and the other registry values and services only. Lists are sorted here, because
@@ -145,14 +147,18 @@ def canonical(answer: GuestAnswer) -> JsonObject:
         del document[name]
     _sort(document.get("listener"), "rows", "address", "port", "pid")
     _sort(document.get("firewall"), "rules", "name", "store")
+    _sort(document.get("firewall"), "outbound", "name", "store")
+    _sort(document.get("firewall"), "ipsec", "name")
     _sort(document, "sessions", "id")
     _sort(document, "addresses", "address", "interface")
     _sort(document, "changes", "at", "log", "event_id", "object")
+    _sort(document.get("adapters"), "nics", "name")
+    _sort(document.get("adapters"), "blocked", "at", "event_id", "source")
     _sort(document, "events", "at", "provider", "id", "data")
     firewall = document.get("firewall")
     if firewall is not None:
         firewall["active"].sort()
-        for rule in firewall["rules"]:
+        for rule in (*firewall["rules"], *firewall["outbound"], *firewall["ipsec"]):
             rule["profiles"].sort()
     return document
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rdp_remediate.models.base import Document, UtcTime
+from rdp_remediate.models.guest_adapters import AdaptersSection
 
 RegistryValue = int | str | list[str] | dict[str, str] | None
 """DWord and QWord as int, String and ExpandString as str, MultiString as list, Binary as {"Binary": hex}; null: absent."""
@@ -109,6 +110,11 @@ class FirewallSection(Document):
     active: list[str] = Field(description="the profiles in use now: Domain, Private, Public")
     rules: list[FirewallRule]
     ipsec: list[IpsecRule] = []
+    outbound: list[FirewallRule] = Field(
+        default=[],
+        description="of a domain member: block rules for TCP by lsass or any program; where a profile in use blocks by default, "
+        "the allow rules too",
+    )
     products: list[str] = Field(default=[], description="other firewalls that Security Center of a client knows")
 
 
@@ -232,5 +238,6 @@ class GuestAnswer(Document):
     self_probe: SelfProbe | None = None
     changes: list[GuestChange] | None = None
     events: list[LoggedEvent] | None = None
+    adapters: AdaptersSection | None = None
     repair: RepairSection | None = None
     unavailable: list[UnavailableSection] = []

@@ -310,6 +310,7 @@ function Read-Everything([string]$SelfAddress) {
     Read-SelfProbe $SelfAddress
     Read-Changes
     Read-Events
+    Read-Adapters
 }
 
 function Initialize-Answer {

@@ -14,11 +14,13 @@ $ConfirmPreference = 'None'
 # include firewall.ps1
 # include changes.ps1
 # include events.ps1
+# include adapters.ps1
 # include registry_values.ps1
 # include collector.ps1
 # include record.ps1
 # include steps.ps1
 # include steps_network.ps1
+# include steps_adapters.ps1
 
 Initialize-Answer
 $asked = $null

@@ -62,7 +62,7 @@ RECORD_FOLDER = r"C:\ProgramData\rdp-remediate"
 
 _RULE_FIELDS = {"name", "enabled", "direction", "action", "profiles", "protocol", "local_ports", "remote_addresses",
                 "program", "service"}  # fmt: skip
-RECORDED: tuple[str, ...] = ("accounts", "system")
+RECORDED: tuple[str, ...] = ("accounts", "system", "adapters")
 """Sections of the answer that a modelled guest does not work out: it has what the script answers on the healthy state, and a
 state that differs in what they are read from holds something unknown."""
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from rdp_remediate.checks.guest_network.proxy_spares_the_platform import WIRESERVER
 from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.network_words import WIRESERVER
 from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
 from rdp_remediate.models.plan import Risk
 from rdp_remediate.models.report import Finding

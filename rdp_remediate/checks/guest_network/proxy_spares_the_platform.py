@@ -4,9 +4,8 @@ from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
+from rdp_remediate.facts.network_words import WIRESERVER
 from rdp_remediate.models.report import Effect, Hop
-
-WIRESERVER = "168.63.129.16"
 
 
 @check(hop=Hop.GUEST_NETWORK, faults=("winhttp-proxy-blocks-wireserver",), requires=("vm_is_running",))

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from rdp_remediate.models import guest as sections
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
+from rdp_remediate.models.guest_remote_desktop import RemoteDesktopSection
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class GuestFacts:
     certificate: Fact[sections.CertificateSection]
     addresses: Fact[list[sections.Address]]
     self_probe: Fact[sections.SelfProbe]
+    remote_desktop: Fact[RemoteDesktopSection]
     changes: Fact[list[sections.GuestChange]]
     events: Fact[list[sections.LoggedEvent]]
     items: Mapping[str, Unavailable]
@@ -139,6 +141,7 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         certificate=section("certificate", sections.CertificateSection.model_validate),
         addresses=section("addresses", _addresses.validate_python),
         self_probe=section("self_probe", sections.SelfProbe.model_validate),
+        remote_desktop=section("remote_desktop", RemoteDesktopSection.model_validate),
         changes=section("changes", _changes.validate_python),
         events=section("events", _events.validate_python),
         items=items,

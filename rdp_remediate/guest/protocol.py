@@ -23,8 +23,8 @@ How the collector derives each section (a model of the guest has to derive the s
 - sessions: qwinsta. sign_ins: Security 4625 of 900 s, at most 1,000 counted; sources are distinct addresses but "-".
 - addresses: all but loopback and fe80::. certificate: the one that RT\SSLCertificateSHA1Hash names if it is in the
   Remote Desktop or My store, else the Remote Desktop store's latest. self_probe: to the request's self_address, else
-  to the first IPv4 address in text order. changes: seven days, see `GuestChange`. events: seven days, see
-  `LoggedEvent`; which ones, $eventQueries in events.ps1.
+  to the first IPv4 address in text order. remote_desktop: only what is not usual, see `RemoteDesktopSection`. changes:
+  seven days, see `GuestChange`. events: seven days, see `LoggedEvent`; which ones, $eventQueries in events.ps1.
 
 In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share), and self_probe, changes
 and events are not supported; slice 2 holds os and the other registry values and services only. Lists are sorted here, because

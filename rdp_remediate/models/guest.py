@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rdp_remediate.models.base import Document, UtcTime
+from rdp_remediate.models.guest_remote_desktop import RemoteDesktopSection
 
 RegistryValue = int | str | list[str] | dict[str, str] | None
 """DWord and QWord as int, String and ExpandString as str, MultiString as list, Binary as {"Binary": hex}; null: absent."""
@@ -217,6 +218,7 @@ class GuestAnswer(Document):
     certificate: CertificateSection | None = None
     addresses: list[Address] | None = None
     self_probe: SelfProbe | None = None
+    remote_desktop: RemoteDesktopSection | None = None
     changes: list[GuestChange] | None = None
     events: list[LoggedEvent] | None = None
     repair: RepairSection | None = None

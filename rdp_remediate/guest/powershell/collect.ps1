@@ -13,6 +13,7 @@ $WarningPreference = 'SilentlyContinue'
 # include changes.ps1
 # include events.ps1
 # include registry_values.ps1
+# include remote_desktop.ps1
 # include collector.ps1
 
 Initialize-Answer

@@ -304,6 +304,7 @@ function Read-Everything([string]$SelfAddress) {
     Read-Addresses
     Read-Certificate
     Read-SelfProbe $SelfAddress
+    Read-RemoteDesktop
     Read-Changes
     Read-Events
 }

@@ -15,6 +15,7 @@ $ConfirmPreference = 'None'
 # include changes.ps1
 # include events.ps1
 # include registry_values.ps1
+# include remote_desktop.ps1
 # include collector.ps1
 # include record.ps1
 # include steps.ps1

@@ -16,7 +16,8 @@ class RemoteDesktopSection(Document):
     """Only what is not usual is told; an item that could not be read is `remote_desktop.<item>` in `unavailable`."""
 
     session_host: bool | None = Field(
-        default=None, description="Win32_TerminalServiceSetting.TerminalServerMode 1: the role RD Session Host is installed"
+        default=None,
+        description="Win32_TerminalServiceSetting.TerminalServerMode 1: the role RD Session Host is installed",
     )
     file_signature: str | None = Field(
         default=None, description="Get-AuthenticodeSignature of termsrv.dll where it is not Valid"

@@ -19,6 +19,7 @@ $ConfirmPreference = 'None'
 # include collector.ps1
 # include record.ps1
 # include steps.ps1
+# include steps_service.ps1
 
 Initialize-Answer
 $asked = $null

@@ -11,6 +11,7 @@ $script:writableValues = @{
     'RT\MaxConnectionTime' = 'DWord'; 'RT\MaxDisconnectionTime' = 'DWord'; 'RT\fInheritMaxIdleTime' = 'DWord'
     'RT\fInheritMaxSessionTime' = 'DWord'; 'RT\fInheritMaxDisconnectionTime' = 'DWord'
     'RT\fQueryUserConfigFromLocalMachine' = 'DWord'; 'RT\fQueryUserConfigFromDC' = 'DWord'
+    'CV\Winlogon\WinStationsDisabled' = 'String'
 }
 
 $script:changeableServices = 'TermService', 'UmRdpService', 'SessionEnv', 'CertPropSvc', 'KeyIso', 'CryptSvc', 'RpcSs',

@@ -10,11 +10,13 @@ from rdp_remediate.models.plan import Step
 RESTART_GROUP = "restart_term_service"
 """The group of those settings and of the restart: they run together or not at all, and are undone together."""
 
+_STARTS = ("service_state", "service_recovery")
+
 
 def with_one_restart(steps: Sequence[Step], guest: GuestFacts) -> list[Step]:
     """Returns a plan's steps with one restart after the last setting that needs it.
 
-    A TermService that does not run is not restarted: its settings move before what starts it.
+    A TermService that does not run is not restarted: its settings move before what starts it, and both wait for each other.
 
     Args:
         steps: In their order; the settings carry `RESTART_GROUP`.
@@ -25,7 +27,12 @@ def with_one_restart(steps: Sequence[Step], guest: GuestFacts) -> list[Step]:
         return list(steps)
     service = need(guest.service(TERM_SERVICE))
     if service is None or service.state != "Running":
-        others = [step for step in steps if step.group != RESTART_GROUP]
+        starting = {step.group for step in steps if step.target.get("service") == TERM_SERVICE and step.kind in _STARTS}
+        others = [
+            step.model_copy(update={"group": RESTART_GROUP}) if step.group in starting else step
+            for step in steps
+            if step.group != RESTART_GROUP
+        ]
         inner = next((index for index, step in enumerate(others) if step.layer != "platform"), len(others))
         return [*others[:inner], *settings, *others[inner:]]
     last = steps.index(settings[-1]) + 1

@@ -10,7 +10,7 @@ function Compress-Text([string]$Text) {
 }
 
 function Get-AccountSid([string]$Account) {
-    # ".\name" is an account of this computer; LocalSystem has no other name.
+    # A dot stands for this computer; LocalSystem has no other name.
     $name = $Account -replace '^\.\\', "$env:COMPUTERNAME\"
     if ($Account -eq 'LocalSystem') { $name = 'NT AUTHORITY\SYSTEM' }
     try {

@@ -6,14 +6,14 @@ The safety rules of DESIGN section 4 are applied here and nowhere else; a fix on
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from rdp_remediate.facts.accounts import DOMAIN_CONTROLLER_ROLES, under_attack
 from rdp_remediate.facts.closings import together
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.guest import GuestFacts
-from rdp_remediate.facts.need import UnseenError
+from rdp_remediate.facts.guest import TERM_SERVICE, GuestFacts
+from rdp_remediate.facts.need import UnseenError, need
 from rdp_remediate.fixes import last_resort
 from rdp_remediate.fixes.fix import Draft, Fix, Refused, Yielded, all_fixes
 from rdp_remediate.models.bundle import Mode
@@ -23,6 +23,7 @@ from rdp_remediate.models.report import Confidence, Finding, FindingStatus
 from rdp_remediate.network.entries import entries
 from rdp_remediate.network.exposure import admits_outside
 from rdp_remediate.network.question import ask
+from rdp_remediate.restarting import RESTART_GROUP, with_one_restart
 
 DOMAIN_CONTROLLER_TAG = "rdp-remediate-domain-controller"
 
@@ -69,7 +70,7 @@ def plan(facts: Facts, findings: Sequence[Finding], history: History = History()
         refusals.append(_refusal(last_resort.NAME, reset))
     elif reset is not None:
         steps.append(_step(_RESET, reset, facts, [], history))
-    return Plan(steps=steps, refusals=refusals)
+    return Plan(steps=with_one_restart(steps, facts.guest), refusals=refusals)
 
 
 def _nothing(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yielded]:
@@ -144,6 +145,9 @@ def _domain_controller(guest: GuestFacts, tags: dict[str, str]) -> Refused | Non
 
 
 def _step(one: Fix, draft: Draft, facts: Facts, findings: list[Finding], history: History) -> Step:
+    if draft.restart:
+        need(facts.guest.service(TERM_SERVICE))
+        draft = replace(draft, drops_sessions=True, risk=Risk.DISRUPTIVE if draft.risk is Risk.SAFE else draft.risk)
     risk, risk_why = _risk(draft, facts, one)
     asks = [
         draft.always_ask,
@@ -170,7 +174,7 @@ def _step(one: Fix, draft: Draft, facts: Facts, findings: list[Finding], history
         step_id=step_id(one.name, draft),
         fix=one.name,
         faults=_faults(one, findings),
-        group=one.name,
+        group=RESTART_GROUP if draft.restart else one.name,
         layer=one.layer,
         kind=draft.kind,
         target=draft.target,

@@ -267,7 +267,9 @@ def test_leave_for_disruptive_steps_is_no_leave_for_exposing_ones() -> None:
 def test_a_restart_under_live_sessions_waits_and_names_them() -> None:
     changes = (*BY_FAULT["rdp-port-unmatched"].changes, f.policy(auto_risks=["disruptive"]))
     made = planned(*changes, f.session("CONTOSO\\ada", 3), f.session("CONTOSO\\bob", 2, "Disc"))
-    for step in made.steps:
+    restarting = [step for step in made.steps if step.group == "restart_term_service"]
+    assert [step.kind for step in restarting] == ["registry", "service_restart"]
+    for step in restarting:
         assert step.sessions == [2, 3]
         assert "CONTOSO\\ada" in (step.approval or "")
     assert all("could not be read" in (s.approval or "") for s in planned(*changes, hide("guest.sessions")).steps)

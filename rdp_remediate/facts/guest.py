@@ -12,6 +12,7 @@ from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
 from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
 from rdp_remediate.models.guest_adapters import Adapter, AdaptersSection, BlockedConnection
+from rdp_remediate.models.guest_remote_desktop import RemoteDesktopSection
 from rdp_remediate.models.guest_system import SystemSection
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class GuestFacts:
     addresses: Fact[list[sections.Address]]
     self_probe: Fact[sections.SelfProbe]
     accounts: Fact[AccountsSection]
+    remote_desktop: Fact[RemoteDesktopSection]
     changes: Fact[list[sections.GuestChange]]
     events: Fact[list[sections.LoggedEvent]]
     system: Fact[SystemSection]
@@ -173,6 +175,7 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         addresses=section("addresses", _addresses.validate_python),
         self_probe=section("self_probe", sections.SelfProbe.model_validate),
         accounts=section("accounts", AccountsSection.model_validate),
+        remote_desktop=section("remote_desktop", RemoteDesktopSection.model_validate),
         changes=section("changes", _changes.validate_python),
         events=section("events", _events.validate_python),
         system=section("system", SystemSection.model_validate),

@@ -35,6 +35,7 @@ class Draft:
         drops_sessions: The step ends people's sessions, so they are looked at first.
         always_ask: Why a person decides whatever the mode, or None.
         undoable: False for what cannot be taken back, such as a restart.
+        restart: TermService reads it when it starts; planning adds one restart for all such steps of a plan.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Draft:
     drops_sessions: bool = False
     always_ask: str | None = None
     undoable: bool = True
+    restart: bool = False
 
 
 @dataclass(frozen=True)

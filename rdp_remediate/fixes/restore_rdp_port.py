@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.guest import REGISTRY_PORT, TERM_SERVICE
+from rdp_remediate.facts.guest import REGISTRY_PORT
 from rdp_remediate.facts.need import need
 from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Yielded, fix
-from rdp_remediate.models.plan import Risk
 from rdp_remediate.models.report import Finding
 
 
@@ -15,7 +14,7 @@ def restore_rdp_port(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yiel
     r"""Move the RDP listener to the port that the network and the guest firewall are open for.
 
     Changes: RT\PortNumber, then one restart of TermService, which is when Windows reads it.
-    Undo: writes the recorded port back and restarts TermService.
+    Undo: writes the recorded port back; TermService listens there after its next start.
     Refuses when: never by itself; the restart drops sessions, so a person decides.
     """
     wanted = int(findings[0].evidence["expected_port"])
@@ -26,18 +25,5 @@ def restore_rdp_port(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yiel
         desired=wanted,
         title=f"Set the RDP port back to {wanted}",
         postcondition=f"RT\\PortNumber is {wanted}",
-        risk=Risk.DISRUPTIVE,
-        drops_sessions=True,
-    )
-    service = need(facts.guest.service(TERM_SERVICE))
-    yield Draft(
-        kind="service_restart",
-        target={"service": TERM_SERVICE},
-        expected=service.pid if service else 0,
-        desired=None,
-        title="Restart TermService so that it listens on the new port",
-        postcondition=f"TermService listens on {wanted}",
-        risk=Risk.DISRUPTIVE,
-        drops_sessions=True,
-        undoable=False,
+        restart=True,
     )

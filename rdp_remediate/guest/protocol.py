@@ -28,8 +28,8 @@ How the collector derives each section (a model of the guest has to derive the s
   nltest, Test-ComputerSecureChannel and w32tm against the controller; dsregcmd; the RDP certificates' registry ACL.
 - addresses: all but loopback and fe80::. certificate: the one that RT\SSLCertificateSHA1Hash names if it is in the
   Remote Desktop or My store, else the Remote Desktop store's latest. self_probe: to the request's self_address, else
-  to the first IPv4 address in text order. changes: seven days, see `GuestChange`. events: seven days, see
-  `LoggedEvent`; which ones, $eventQueries in events.ps1.
+  to the first IPv4 address in text order. remote_desktop: only what is not usual, see `RemoteDesktopSection`. changes:
+  seven days, see `GuestChange`. events: seven days, see `LoggedEvent`; which ones, $eventQueries in events.ps1.
 - system: Win32_LogicalDisk of %SystemDrive%, the sizes of Win32_OperatingSystem in megabytes, Win32_Processor's load (read
   twice above 90), and of `bcdedit /enum {current}` ems (absent is off) and safeboot. The names of processes are there only
   when memory is short or the load high.

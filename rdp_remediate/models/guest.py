@@ -13,6 +13,7 @@ from pydantic import Field
 from rdp_remediate.models.base import Document, UtcTime
 from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
 from rdp_remediate.models.guest_adapters import AdaptersSection
+from rdp_remediate.models.guest_remote_desktop import RemoteDesktopSection
 from rdp_remediate.models.guest_system import SystemSection
 
 RegistryValue = int | str | list[str] | dict[str, str] | None
@@ -232,6 +233,7 @@ class GuestAnswer(Document):
     addresses: list[Address] | None = None
     self_probe: SelfProbe | None = None
     accounts: AccountsSection | None = None
+    remote_desktop: RemoteDesktopSection | None = None
     changes: list[GuestChange] | None = None
     events: list[LoggedEvent] | None = None
     system: SystemSection | None = None

@@ -12,6 +12,7 @@ NOT_CALLED = {
     "full_language.ps1": (
         "function Compress-Text([string]$Text) { $Text }\n"
         'function Get-SelfProbe([string]$Address, [int]$Port) { "$Address $Port" }\n'
+        "function Get-AccountSid([string]$Account) { $Account }\n"
         "function Get-EventData($Record) { @{id = $Record.Id} }\n"
     ),
     "record.ps1": "function Protect-Folder([string]$Path) { $Path }\n",
@@ -43,7 +44,7 @@ def test_no_line_holds_a_backslash_n(name: str) -> None:
 
 
 def test_both_scripts_end_with_the_same_collector() -> None:
-    for part in ("firewall.ps1", "changes.ps1", "collector.ps1", "wire.ps1"):
+    for part in ("firewall.ps1", "changes.ps1", "remote_desktop.ps1", "collector.ps1", "wire.ps1"):
         text = assemble(part).rstrip("\n")
         assert text in collect_script()
         assert text in repair_script()

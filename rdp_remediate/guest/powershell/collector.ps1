@@ -293,6 +293,7 @@ function Read-Everything([string]$SelfAddress, [string]$User) {
     Read-Certificate
     Read-SelfProbe $SelfAddress
     Read-Accounts $User
+    Read-RemoteDesktop
     Read-Changes
     Read-Events
     Read-Adapters

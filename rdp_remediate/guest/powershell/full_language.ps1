@@ -9,6 +9,17 @@ function Compress-Text([string]$Text) {
     [System.Convert]::ToBase64String($memory.ToArray())
 }
 
+function Get-AccountSid([string]$Account) {
+    # A dot stands for this computer; LocalSystem has no other name.
+    $name = $Account -replace '^\.\\', "$env:COMPUTERNAME\"
+    if ($Account -eq 'LocalSystem') { $name = 'NT AUTHORITY\SYSTEM' }
+    try {
+        $principal = New-Object System.Security.Principal.NTAccount($name)
+        $principal.Translate([System.Security.Principal.SecurityIdentifier]).Value
+    }
+    catch [System.Security.Principal.IdentityNotMappedException] { 'none' }
+}
+
 function Get-SelfProbe([string]$Address, [int]$Port) {
     # TCP, then an X.224 Connection Request that offers TLS, CredSSP and CredSSP with early authorisation (0x0B):
     # MS-RDPBCGR 2.2.1.1 and 2.2.1.2. The connection is closed before anything else is said.

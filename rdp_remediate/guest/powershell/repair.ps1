@@ -27,6 +27,11 @@ $ConfirmPreference = 'None'
 # include steps_network.ps1
 # include steps_system.ps1
 # include steps_adapters.ps1
+# include remote_desktop.ps1
+# include collector.ps1
+# include record.ps1
+# include steps.ps1
+# include steps_service.ps1
 
 Initialize-Answer
 $asked = $null

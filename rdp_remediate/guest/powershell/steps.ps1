@@ -12,6 +12,7 @@ $script:writableValues = @{
     'RT\fInheritMaxSessionTime' = 'DWord'; 'RT\fInheritMaxDisconnectionTime' = 'DWord'
     'RT\fQueryUserConfigFromLocalMachine' = 'DWord'; 'RT\fQueryUserConfigFromDC' = 'DWord'
     'LSA\disabledomaincreds' = 'DWord'; 'LSA\Kerberos\Parameters\MaxTokenSize' = 'DWord'
+    'CV\Winlogon\WinStationsDisabled' = 'String'
 }
 
 $script:changeableServices = 'TermService', 'UmRdpService', 'SessionEnv', 'CertPropSvc', 'KeyIso', 'CryptSvc', 'RpcSs',

@@ -23,8 +23,8 @@ _REQUEST_SCHEMA = "rdp-remediate/guest-request/1"
 _LONGEST_REQUEST = 8000
 _LONGEST_PAYLOAD = 3960
 _DROPPED_FIRST = (
-    "events", "changes", "accounts", "system", "adapters", "self_probe", "certificate", "addresses", "sign_ins", "sessions",
-    "listener", "firewall", "services", "registry",
+    "events", "changes", "accounts", "system", "adapters", "remote_desktop", "self_probe", "certificate", "addresses",
+    "sign_ins", "sessions", "listener", "firewall", "services", "registry",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from rdp_remediate.lab.guests.listener import (
     rdp_listener,
 )
 from rdp_remediate.lab.guests.modelled_events import logged_events
+from rdp_remediate.lab.guests.modelled_remote_desktop import remote_desktop
 from rdp_remediate.lab.guests.modelled_sign_ins import sign_ins
 from rdp_remediate.lab.guests.moments import moment, utc_text
 from rdp_remediate.lab.guests.surface import BUILT_IN_RULES, RECORDED, REGISTRY_VALUES, SERVICES, full_key
@@ -65,6 +66,7 @@ def collect(state: GuestState, self_address: str | None, slice_number: int, user
         )
     else:
         answer["self_probe"] = _self_probe(state, target)
+    answer["remote_desktop"] = remote_desktop(state)
     answer["changes"] = _changes(state, answer)
     answer["events"] = logged_events(state)
     answer.update(copy.deepcopy({name: state["recorded"][name] for name in RECORDED}))

@@ -179,6 +179,15 @@ def _unknown_services(state: GuestState) -> list[str]:
         # A member of a domain without Netlogon has no secure channel, which is recorded only as it is on a healthy one.
         if not running and (name not in MAY_BE_STOPPED or (name == "Netlogon" and state["os"].get("part_of_domain"))):
             unknown.append(f"services.{name} {service.get('state')}")
+        if name.lower() == "termservice":
+            # Who an account is, and whether a service outside the table is installed, only winps knows.
+            if str(service.get("account")).lower() != "nt authority\\networkservice":
+                unknown.append(f"services.{name}.account")
+            unknown += [
+                f"services.{name}.depends_on {other}"
+                for other in service.get("depends_on", [])
+                if other.lower() not in wanted
+            ]
         # These decide how a start or a stop ends; only winps plays them.
         unknown += [
             f"services.{name}.{field}"

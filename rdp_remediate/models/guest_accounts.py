@@ -70,7 +70,8 @@ class AskedAccount(Document):
         default=None, description="the last temporary profile, where the profile's key was put aside as <SID>.bak"
     )
     rights: dict[str, list[str]] | None = Field(
-        default=None, description="who holds the four rights of a sign-in: SIDs or names; null: no right was refused"
+        default=None,
+        description="who holds the four rights of a sign-in: SIDs or names, a right without holders left out; null: not asked",
     )
 
 

@@ -5,7 +5,7 @@ from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.accounts import Kind, accounts, asked_account, asked_sign_ins, kind_of
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
-from rdp_remediate.facts.user_rights import ADMINISTRATORS
+from rdp_remediate.facts.user_rights import ADMINISTRATORS, REMOTE_DESKTOP_USERS
 from rdp_remediate.models.report import Confidence, Effect, Hop
 
 
@@ -32,9 +32,13 @@ def certificate_store_is_readable(facts: Facts) -> Outcome:
     if acl is None:
         return passed("users may read the registry key of the RDP certificates")
     effect = Effect.DEGRADES
-    if kind_of(facts) in (Kind.LOCAL, Kind.DOMAIN):
-        member = ADMINISTRATORS in asked_account(facts, "groups").groups
-        effect = Effect.DEGRADES if member or asked_sign_ins(facts).signed_in is not None else Effect.BLOCKS
+    kind = kind_of(facts)
+    if kind in (Kind.LOCAL, Kind.DOMAIN):
+        groups = asked_account(facts, "groups").groups
+        # An account of a domain may be an administrator by a group that only the domain knows.
+        ordinary = ADMINISTRATORS not in groups and (kind is Kind.LOCAL or REMOTE_DESKTOP_USERS in groups)
+        if ordinary and asked_sign_ins(facts).signed_in is None:
+            effect = Effect.BLOCKS
     return failed(
         "rdp-cert-registry-acl",
         "Only administrators may read the registry key of the RDP certificates; others are told that access is denied.",

@@ -109,7 +109,9 @@ function Read-Asked([string]$User) {
     # A right that Windows refused, or an account of this computer in neither group: who holds the rights decides.
     if ($reason -eq 'C000015B' -or (Test-Denied) -or ($found.local -and $null -ne $found.groups -and @($found.groups).Count -eq 0)) {
         try {
-            $found.rights = Get-UserRights
+            $rights = Get-UserRights
+            $found.rights = @{}
+            foreach ($name in @($rights.Keys)) { if (@($rights[$name]).Count -gt 0) { $found.rights[$name] = $rights[$name] } }
             if ($found.sid) {
                 $all = @(foreach ($group in @(Get-LocalGroup)) { [string]$group.SID })
                 $found.groups = Get-AccountGroups $asked $found.sid $all

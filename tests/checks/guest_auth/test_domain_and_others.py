@@ -137,7 +137,7 @@ def test_a_refused_call_is_a_controllers_finding() -> None:
 def test_a_closed_certificate_key_stops_those_who_are_no_administrators() -> None:
     closed = a.of_domain(certificate_store_acl=ACL)
     assert diagnosis(a.asked(a.LOCAL), closed).verdict.causes == ["rdp-cert-registry-acl"]
-    for changes in ((a.asked(a.LOCAL, groups=[a.ADMINISTRATORS]), closed), (closed,),
+    for changes in ((a.asked(a.LOCAL, groups=[a.ADMINISTRATORS]), closed), (closed,), (a.asked(a.DOMAIN), a.member, closed),
                     (a.asked(a.LOCAL), closed, a.ended("signed_in", "09:58"))):  # fmt: skip
         assert finding("certificate_store_is_readable", *changes).effect == "degrades"
 

@@ -13,7 +13,7 @@ DESKTOP, NLA = a.refused("C000015B", type_=10), a.refused("C000015B", type_=3)
 
 
 def rights(**holders: list[str]) -> dict[str, Any]:
-    return {"rights": {**a.RIGHTS, **holders}}
+    return {"rights": {right: held for right, held in {**a.RIGHTS, **holders}.items() if held}}
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,8 @@ function Get-NetvscVersion {
     # Two builds had a driver that did not come up.
     if (@(14393, 15063) -notcontains $script:answer.os.build) { return $null }
     $version = (Get-Item -LiteralPath (Join-Path "$($env:SystemRoot)\System32\drivers" 'netvsc.sys')).VersionInfo
+    # The numbers before the text, which Windows' updates often leave as it was.
+    if ($null -eq $version.FileMajorPart) { return ([string]$version.FileVersion -split ' ')[0] }
     "$($version.FileMajorPart).$($version.FileMinorPart).$($version.FileBuildPart).$($version.FilePrivatePart)"
 }
 

@@ -12,7 +12,7 @@ from tests.winps import BASES, Winps, vectors
 
 SECTIONS = {
     "os", "registry", "services", "listener", "firewall", "sessions", "sign_ins", "certificate", "addresses",
-    "self_probe", "changes", "events",
+    "self_probe", "changes", "events", "adapters",
 }  # fmt: skip
 PLAIN_SECTIONS = SECTIONS - {"self_probe", "changes", "events"}
 HEALTHY: dict[str, dict[str, Any]] = {
@@ -77,6 +77,7 @@ def test_constrained_language_answers_what_repairs_decide_on(winps: Winps, base:
     assert plain["language_mode"] == "ConstrainedLanguage"
     assert missing(plain) == {
         "self_probe": "not_supported", "changes": "not_supported", "events": "not_supported",
+        "adapters.blocked": "not_supported",
     }  # fmt: skip
     assert plain.keys() >= PLAIN_SECTIONS
     for section in PLAIN_SECTIONS - {"registry", "services"}:

@@ -92,7 +92,9 @@ FAULTS: list[tuple[str, tuple[Change, ...], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "changes", "effect"), FAULTS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("fault", "changes", "effect"), FAULTS, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_fault_is_named_with_its_effect(fault: str, changes: tuple[Change, ...], effect: str) -> None:
     found = _faults(*changes)
     assert fault in found
@@ -139,9 +141,7 @@ def test_the_lowest_address_that_may_be_a_source_decides() -> None:
     def second(address: str) -> Change:
         def change(data: JsonObject) -> None:
             configurations = data["resources"][f.NIC.lower()]["properties"]["ipConfigurations"]
-            configurations.append(
-                {"name": "ipconfig2", "properties": {"privateIPAddress": address, "primary": False}}
-            )
+            configurations.append({"name": "ipconfig2", "properties": {"privateIPAddress": address, "primary": False}})
 
         return change
 

@@ -70,7 +70,7 @@ def test_what_is_wrong_is_told(winps: Winps, file: str, name: str, told: dict[st
 
 def test_a_blocked_connection_to_the_rdp_port_is_told_with_its_filter(winps: Winps) -> None:
     state = of_vector("guest_network", "GN13n")
-    event = state["ops"][-1]["value"]
+    event = state["ops"][-1]["append"]
     event["data"] = {**event["data"], "DestPort": "3389"}
     blocked = collect(winps, state).answer["adapters"]["blocked"]
     assert [(one["event_id"], one["source"], one["origin"]) for one in blocked] == [

@@ -12,7 +12,7 @@ from tests.winps import BASES, Winps, vectors
 
 SECTIONS = {
     "os", "registry", "services", "listener", "firewall", "sessions", "sign_ins", "certificate", "addresses",
-    "self_probe", "changes", "events", "accounts", "system",
+    "self_probe", "changes", "events", "accounts", "system", "adapters", "remote_desktop",
 }  # fmt: skip
 PLAIN_SECTIONS = SECTIONS - {"self_probe", "changes", "events"}
 HEALTHY: dict[str, dict[str, Any]] = {
@@ -77,6 +77,7 @@ def test_constrained_language_answers_what_repairs_decide_on(winps: Winps, base:
     assert plain["language_mode"] == "ConstrainedLanguage"
     assert missing(plain) == {
         "self_probe": "not_supported", "changes": "not_supported", "events": "not_supported",
+        "adapters.blocked": "not_supported",
     }  # fmt: skip
     assert plain.keys() >= PLAIN_SECTIONS
     for section in PLAIN_SECTIONS - {"registry", "services"}:
@@ -95,7 +96,8 @@ def test_second_plain_slice_brings_what_the_first_left_out(winps: Winps) -> None
     for section in ("registry", "services"):
         assert first[section].keys() & second[section].keys() == set()
     both = first["registry"] | second["registry"]
-    assert both == {name: value for name, value in full["registry"].items() if not name.startswith("FWP")}
+    policies = {name for name in full["registry"] if name.startswith("FWP") and "RemoteDesktop" not in name}
+    assert both == {name: value for name, value in full["registry"].items() if name not in policies}
     services = first["services"] | second["services"]
     assert services.items() <= full["services"].items()
     assert {"TermService", "Dhcp", "Netlogon", "RdAgent"} <= services.keys()

@@ -60,8 +60,8 @@ function Get-GhostCount {
 }
 
 function Get-WinHttpProxy {
-    # netsh is translated, its form is not: "label : value", the server first; what is in brackets stands for none.
-    $values = @(foreach ($line in @(netsh.exe winhttp show proxy)) { if ($line -match '^\s+.*?\s:\s+(\S.*)$') { $Matches[1].Trim() } })
+    # netsh is translated, its form is not: "  label:  value", the server first; what is in brackets stands for none.
+    $values = @(foreach ($line in @(netsh.exe winhttp show proxy)) { if ($line -match '^\s+\S.*?:\s+(\S.*)$') { $Matches[1].Trim() } })
     if ($values.Count -eq 0) { return $null }
     $bypass = ''
     if ($values.Count -gt 1 -and $values[1] -notlike '(*') { $bypass = $values[1] }
@@ -81,6 +81,8 @@ function Get-NetvscVersion {
     # Two builds had a driver that did not come up.
     if (@(14393, 15063) -notcontains $script:answer.os.build) { return $null }
     $version = (Get-Item -LiteralPath (Join-Path "$($env:SystemRoot)\System32\drivers" 'netvsc.sys')).VersionInfo
+    # The numbers before the text, which Windows' updates often leave as it was.
+    if ($null -eq $version.FileMajorPart) { return ([string]$version.FileVersion -split ' ')[0] }
     "$($version.FileMajorPart).$($version.FileMinorPart).$($version.FileBuildPart).$($version.FilePrivatePart)"
 }
 

@@ -274,6 +274,7 @@ function Select-Share([int]$Slice) {
     # Whether a policy owns a firewall profile is told by the first slice's firewall section.
     foreach ($key in @($script:registryValues.Keys)) { if ($key -like 'FWP*') { $script:registryValues.Remove($key) } }
     foreach ($key in @($first.Keys)) {
+        if (-not $script:registryValues.ContainsKey($key)) { continue }
         $script:registryValues[$key] = @($script:registryValues[$key] | Where-Object { $first[$key] -notcontains $_ })
     }
 }

@@ -126,6 +126,7 @@ def unknown_parts(state: GuestState) -> list[str]:
     if state.get("firewall", {}).get("ipsec_rules"):
         unknown.append("firewall.ipsec_rules")
     unknown += _unknown_parts_of("network", state, {"adapters", "addresses"})
+    unknown += _unlike_recorded(state)
     unknown += _unknown_parts_of("certificates", state, set(_CERTIFICATE_STORES))
     unknown += [
         f"files.{path}" for path in state.get("files", {}) if not path.lower().startswith(RECORD_FOLDER.lower())
@@ -135,6 +136,35 @@ def unknown_parts(state: GuestState) -> list[str]:
         for name in state.get("dynamics", {})
         if name not in {"listener", "listener_port", "listener_lan_adapter"}
     ]
+    return unknown
+
+
+def _unlike_recorded(state: GuestState) -> list[str]:
+    """What a state changes of that which the recorded sections were read from."""
+    recorded = {nic["name"] for nic in state.get("recorded", {}).get("adapters", {}).get("nics", [])}
+    if not recorded:
+        return []
+    network = state.get("network", {})
+    unknown = []
+    indices: set[Any] = set()
+    for adapter in network.get("adapters", []):
+        usual = adapter.get("status") == "Up" and adapter.get("dhcp_enabled") is True and not adapter.get("hidden")
+        if adapter.get("name") not in recorded or not usual:
+            unknown.append(f"network.adapters.{adapter.get('name')}")
+        indices.add(adapter.get("if_index"))
+    if recorded - {adapter.get("name") for adapter in network.get("adapters", [])}:
+        unknown.append("network.adapters")
+    ipv4 = [row.get("if_index") for row in network.get("addresses", []) if row.get("family") == "IPv4"]
+    if any(ipv4.count(index) != 1 for index in indices):
+        unknown.append("network.addresses")
+    firewall = state.get("firewall", {})
+    outbound = any(rule.get("direction") == "Outbound" and rule.get("enabled") for rule in firewall.get("rules", []))
+    restrictive = any(one.get("default_outbound") == "Block" for one in firewall.get("profiles", {}).values())
+    if state.get("os", {}).get("part_of_domain") and (outbound or restrictive):
+        unknown.append("firewall outbound")
+    audited = {("Security", number) for number in (5157, 4652, 4653, 4654)} | {("Application", 1001)}
+    if any((event.get("log"), event.get("id")) in audited for event in state.get("events", [])):
+        unknown.append("events of blocked connections and crash reports")
     return unknown
 
 

@@ -50,15 +50,21 @@ class Named:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-def boot_outcome(facts: Facts, name: Callable[[BootView], Named | None]) -> Outcome:
+def boot_outcome(facts: Facts, name: Callable[[BootView], Named | None], *, agent_proves: bool = True) -> Outcome:
     """The outcome of a check that judges the boot screen.
 
     Args:
         facts: The bundle.
         name: The fault that a view proves, or None.
+        agent_proves: An agent that reports is all that the healthy statement needs; else Windows itself must answer.
+
+    Raises:
+        UnseenError: What decides could not be read.
     """
     view = boot_view(facts)
     if isinstance(view, str):
+        if not agent_proves:
+            need(facts.guest.os)
         return passed(view)
     named = name(view)
     if named is not None:

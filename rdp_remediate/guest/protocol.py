@@ -9,7 +9,7 @@ of registry_values.ps1 in z. Whatever is not exactly that is `Unavailable`, neve
 How the collector derives each section (a model of the guest has to derive the same):
 
 - os: Win32_OperatingSystem and Win32_ComputerSystem; installation_type from CurrentVersion; safe_mode from
-  Control\SafeBoot\Option\OptionValue (1 Minimal, 2 Network, 3 DsRepair).
+  Control\SafeBoot\Option\OptionValue (1 Minimal, 2 Network, 3 DsRepair), else from %SAFEBOOT_OPTION%.
 - registry: the values of $registryValues in collector.ps1 under their short names, null where absent; an unreadable
   key is `registry.<short key>` in `unavailable`.
 - services: Win32_Service for $serviceNames; the state without blanks, Auto with delayed start is AutoDelayed,

@@ -56,3 +56,9 @@ def test_retried_disk_requests_are_counted_by_device(winps: Winps) -> None:
     state = {"base": "server2022", "ops": [{"path": ["events"], "append": row} for row in rows]}
     told = [row for row in collect(winps, state).answer["events"] if row["provider"] == "disk"]
     assert [(row["count"], row["recent"], row["data"]) for row in told] == [(4, 3, ["\\Device\\Harddisk0\\DR0"])]
+
+
+@pytest.mark.parametrize("mode", ["Minimal", "Network"])
+def test_safe_mode_is_told_by_windows_environment_too(winps: Winps, mode: str) -> None:
+    answer = collect(winps, {"base": "server2016", "ops": [set_(mode, "os", "safe_mode")]}).answer
+    assert answer["os"]["safe_mode"] == mode

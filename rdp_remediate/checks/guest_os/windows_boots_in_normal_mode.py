@@ -27,7 +27,7 @@ def windows_boots_in_normal_mode(facts: Facts) -> Outcome:
     See: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-rdp-safe-mode
     """
     if isinstance(facts.guest.os, Unavailable):
-        return boot_outcome(facts, _named)
+        return boot_outcome(facts, _named, agent_proves=False)
     mode = facts.guest.os.value.safe_mode
     if mode == "DsRepair":
         return failed(

@@ -36,7 +36,7 @@ def windows_components_are_intact(facts: Facts) -> Outcome:
     See: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/serial-console-cmd-ps-commands
     """
     if isinstance(facts.guest.os, Unavailable):
-        return boot_outcome(facts, _named)
+        return boot_outcome(facts, _named, agent_proves=False)
     broken = _broken(facts, _SERVICES)
     if broken is None:
         return passed("no service stopped for a missing or damaged file")

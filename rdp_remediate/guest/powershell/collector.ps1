@@ -67,6 +67,9 @@ function Read-Os {
         $safe = Get-RegistryKey 'HKLM:\SYSTEM\CurrentControlSet\Control\SafeBoot\Option'
         $mode = $null
         if ($null -ne $safe) { $mode = @{1 = 'Minimal'; 2 = 'Network'; 3 = 'DsRepair' }[[int]$safe.OptionValue] }
+        elseif ($env:SAFEBOOT_OPTION) {
+            $mode = @{MINIMAL = 'Minimal'; NETWORK = 'Network'; DSREPAIR = 'DsRepair' }[$env:SAFEBOOT_OPTION]
+        }
         $script:answer.os = @{
             computer_name = [string]$computer.Name; caption = [string]$system.Caption
             version = [string]$system.Version; build = [int]$system.BuildNumber

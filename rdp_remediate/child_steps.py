@@ -5,7 +5,7 @@ version that was just read and is still what the plan saw. What somebody changed
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,11 +20,13 @@ BUSY_TRIES = 5
 
 
 class _Put(Protocol):
-    def __call__(self, parent_id: str, name: str, body: JsonObject, *, etag: str | None) -> Awaitable[WriteOutcome]: ...
+    def __call__(
+        self, parent_id: str, name: str, body: JsonObject, /, *, etag: str | None
+    ) -> Coroutine[Any, Any, WriteOutcome]: ...
 
 
 class _Delete(Protocol):
-    def __call__(self, parent_id: str, name: str, *, etag: str | None) -> Awaitable[WriteOutcome]: ...
+    def __call__(self, parent_id: str, name: str, /, *, etag: str | None) -> Coroutine[Any, Any, WriteOutcome]: ...
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ async def _put(services: Services, child: Child, step: Step, body: JsonObject, e
     pause_s = 2.0
     for attempt in range(BUSY_TRIES):
         call = child.put(services.writes)(step.target[child.parent], step.target["name"], body, etag=etag)
-        written = await asyncio.shield(asyncio.ensure_future(call))
+        written = await asyncio.shield(call)
         if not isinstance(written, Rejected) or not _busy(written) or attempt == BUSY_TRIES - 1:
             return written
         await services.clock.sleep(min(written.retry_after_s or pause_s, 30.0))
@@ -164,7 +166,7 @@ async def undo_child(services: Services, entry: JournalEntry) -> Outcome:
     etag = shown.get("etag")
     if step.expected is None:
         call = child.delete(services.writes)(step.target[child.parent], step.target["name"], etag=etag)
-        written = await asyncio.shield(asyncio.ensure_future(call))
+        written = await asyncio.shield(call)
         return await _taken_back(services, entry, written, f"the {child.word} could not be deleted")
     if not etag:
         why = f"Azure showed no version of the {child.word}, so it is left as it is"

@@ -97,6 +97,9 @@ async def _collect(run: Run, services: Services) -> Run:
         services.progress(Progress("guest", "another Run Command is in progress; waiting for it"))
         waiting = run.model_copy(update={"busy_tries": run.busy_tries + 1})
         return _park(waiting, Wait(kind="until", until=_in(services, BUSY_PAUSE_S), purpose="busy"), Phase.COLLECT)
+    if isinstance(started, Rejected) and started.reason is Reason.BUSY:
+        # It was waited for long enough.
+        run = run.model_copy(update={"waits": execution.WAIT_TRIES})
     if isinstance(started, Started):
         operation_id = f"{run.run_id}-collect-{run.pass_number}"
         await services.ledger.put_operation(operation_id, started.operation)
@@ -142,7 +145,8 @@ async def _judge(run: Run, services: Services) -> Run:
     if asked_for:
         until = services.clock.now() + timedelta(days=APPROVAL_DAYS)
         wait = Wait(kind="approval", until=until, step_ids=asked_for)
-        run = await _deliver(_park(run, wait, Phase.COLLECT), services)
+        asking = run.model_copy(update={"looked": len(run.joined)})
+        run = await _deliver(_park(asking, wait, Phase.COLLECT), services)
         await services.ledger.unlock_vm(run.target.vm_id, run.run_id)
         return run
     if run.tier == 1 and not await _news(run, services, diagnosis):
@@ -336,8 +340,11 @@ async def _wait(run: Run, services: Services, until: datetime) -> Run:
 
 
 async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
-    if any(step_id in run.approved for step_id in wait.step_ids):
-        # Nothing was done in this pass yet: it is collected again and replaced.
+    due = run.due_at is not None and run.due_at <= services.clock.now()
+    asked_again = due and len(run.joined) > run.looked
+    if asked_again or any(step_id in run.approved for step_id in wait.step_ids):
+        # Nothing was done in this pass yet: it is collected again and replaced. A new alert is a new question: what waits
+        # for a person may be a small thing, and meanwhile RDP may have broken.
         return _unpark(run.model_copy(update={"reported": False}))
     if wait.until is not None and services.clock.now() >= wait.until:
         reason = f"nobody decided within {APPROVAL_DAYS} days"

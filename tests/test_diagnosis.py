@@ -34,7 +34,9 @@ def test_a_healthy_vm_passes_every_check_and_needs_nothing() -> None:
     facts = read_facts(healthy_bundle())
     found = diagnose(facts)
     assert {finding.status for finding in found.findings} <= {FindingStatus.PASS, FindingStatus.SKIPPED}
-    assert {f.check for f in found.findings if f.status is FindingStatus.SKIPPED} == {
+    # Who signs in, and through which domain, is a question only where somebody was asked about or a domain is there.
+    skipped = [f for f in found.findings if f.status is FindingStatus.SKIPPED and f.hop is not Hop.GUEST_AUTH]
+    assert {f.check for f in skipped} == {
         "bastion_admits_the_user",
         "bastion_reaches_the_vm",
         "classic_endpoint_leads_to_rdp",

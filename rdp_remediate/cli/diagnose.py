@@ -18,6 +18,7 @@ from rdp_remediate.cli.progress import LiveProgress
 from rdp_remediate.cli.runs import run_to_end
 from rdp_remediate.diagnosis import diagnose_bundle
 from rdp_remediate.errors import NotApplicableError, StoreError, UsageError
+from rdp_remediate.facts.boot import Screen
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.models.bundle import Bundle, Mode, Policy, Target
 from rdp_remediate.models.incident import Incident, Kind, Source
@@ -73,7 +74,11 @@ def add_commands(commands: Any) -> None:
         "--save-bundle", metavar="FILE", type=Path, help="keep the evidence; later passes as FILE.2, FILE.3 …"
     )
     command.add_argument(
-        "--boot-screen", metavar="CLASS", help="what the boot diagnostics picture shows, as a person sees it"
+        "--boot-screen",
+        metavar="CLASS",
+        choices=[screen.value for screen in Screen],
+        help="what the boot diagnostics picture shows, as a person sees it: "
+        + ", ".join(screen.value for screen in Screen),
     )
     command.add_argument(
         "--explain", action="store_true", help="print every rule on the path and why it matched or not"

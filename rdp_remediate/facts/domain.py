@@ -8,6 +8,9 @@ _NO_CONTROLLER = (53, 64, 121, 1231, 1311, 1355, 1722, 1727, 1788)
 _DISTRUSTED = (5, 86, 1326, 1386, 1396, 1397, 1786, 1787, 1789, 1790)
 """Access denied, wrong password, no or another trust account, trust relationship failed."""
 
+DEFAULT_TOKEN_SIZE = 48000
+"""MaxTokenSize of Windows Server 2012 and later where the value is absent."""
+
 
 def no_controller(error: int) -> bool:
     """The error of a secure channel without any domain controller."""

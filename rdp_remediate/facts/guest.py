@@ -11,6 +11,7 @@ from rdp_remediate.models import guest as sections
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
 from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
+from rdp_remediate.models.guest_adapters import Adapter, AdaptersSection, BlockedConnection
 from rdp_remediate.models.guest_system import SystemSection
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class GuestFacts:
     changes: Fact[list[sections.GuestChange]]
     events: Fact[list[sections.LoggedEvent]]
     system: Fact[SystemSection]
+    adapters: Fact[AdaptersSection]
     items: Mapping[str, Unavailable]
 
     def registry_value(self, path: str) -> Fact[sections.RegistryValue]:
@@ -98,6 +100,27 @@ class GuestFacts:
         if isinstance(self.sessions, Unavailable):
             return self.sessions
         return Observed([s for s in self.sessions.value if s.user], self.sessions.source, self.sessions.at)
+
+    def nics(self) -> Fact[list[Adapter]]:
+        """The network adapters that Azure gave the VM."""
+        found = self.adapter_item("nics")
+        if isinstance(found, Unavailable):
+            return found
+        if found.value.nics is None:
+            return Unavailable(Reason.NOT_COLLECTED, "the guest's answer lists no adapters", "guest.adapters.nics")
+        return Observed(found.value.nics, found.source, found.at)
+
+    def adapter_item(self, item: str) -> Fact[AdaptersSection]:
+        """The section adapters, if the named item of it could be read."""
+        unread = self.items.get(f"adapters.{item}")
+        return self.adapters if unread is None or isinstance(self.adapters, Unavailable) else unread
+
+    def blocked(self) -> Fact[list[BlockedConnection]]:
+        """Inbound connections to the RDP port that Windows logged as blocked in the last hours."""
+        found = self.adapter_item("blocked")
+        if isinstance(found, Unavailable):
+            return found
+        return Observed(found.value.blocked, found.source, found.at)
 
     def logged(self, provider: str, *ids: int) -> Fact[list[sections.LoggedEvent]]:
         """The events of one provider with one of these ids, oldest first; a query that failed is unavailable, not empty."""
@@ -153,6 +176,7 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         changes=section("changes", _changes.validate_python),
         events=section("events", _events.validate_python),
         system=section("system", SystemSection.model_validate),
+        adapters=section("adapters", AdaptersSection.model_validate),
         items=items,
     )
 

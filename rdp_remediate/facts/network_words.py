@@ -57,3 +57,7 @@ class RouteSource(StrEnum):
     BGP = "BGP"
     SYSTEM = "System"
     UNKNOWN = "unknown"
+
+
+WIRESERVER = "168.63.129.16"
+"""The platform's own address: the VM agent, DHCP, DNS and the load balancer's probes (Microsoft, "What is IP address 168.63.129.16?")."""

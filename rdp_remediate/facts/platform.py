@@ -12,6 +12,16 @@ KEEP_RUNNING = ("keep-running", "keeprunning", "always-on", "alwayson")
 SCHEDULE_TAGS = ("autoshutdown", "auto-shutdown", "shutdown", "schedule", "start-stop", "startstop", "power-schedule")
 
 
+UPDATE_SCREENS = (
+    "windows-update", "windows-update-undo", "getting-ready", "working-on-features", "checking-disk", "shutting-down",
+    "restarting",
+)  # fmt: skip
+"""Boot pictures during which a restart does the damage."""
+
+HANDS_SCREENS = ("bitlocker-recovery", "boot-error", "oobe")
+"""Boot pictures that the next start shows again."""
+
+
 @dataclass(frozen=True)
 class Agent:
     """The guest agent's own status. Ready is the code ProvisioningState/succeeded (azure-facts.md 8)."""

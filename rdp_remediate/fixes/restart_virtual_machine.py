@@ -5,21 +5,12 @@ from datetime import timedelta
 
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
-from rdp_remediate.facts.platform import power_word
+from rdp_remediate.facts.platform import HANDS_SCREENS, UPDATE_SCREENS, power_word
 from rdp_remediate.fixes.fix import Draft, Refused, Yielded, fix, locked
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.plan import Risk
 from rdp_remediate.models.report import Finding, Proof
 from rdp_remediate.network.proof import reachability
-
-UPDATE_SCREENS = (
-    "windows-update", "windows-update-undo", "getting-ready", "working-on-features", "checking-disk", "shutting-down",
-    "restarting",
-)  # fmt: skip
-"""Boot pictures during which a restart does the damage."""
-
-HANDS_SCREENS = ("bitlocker-recovery", "boot-error", "oobe")
-"""Boot pictures that the next start shows again."""
 
 _POWER_ACTIONS = ("virtualmachines/start/action", "virtualmachines/restart/action", "virtualmachines/redeploy/action")
 _JUST_STARTED = timedelta(minutes=15)

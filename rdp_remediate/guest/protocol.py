@@ -33,6 +33,8 @@ How the collector derives each section (a model of the guest has to derive the s
 - system: Win32_LogicalDisk of %SystemDrive%, the sizes of Win32_OperatingSystem in megabytes, Win32_Processor's load (read
   twice above 90), and of `bcdedit /enum {current}` ems (absent is off) and safeboot. The names of processes are there only
   when memory is short or the load high.
+- adapters: Get-NetAdapter whose device is a network adapter of the VMBus, with its IPv4 interface, routes and typed-in
+  DNS servers; ghosts from Enum and hidden adapters; proxy from netsh winhttp; see `models.guest_adapters`.
 
 In Constrained Language Mode slice 1 reads fewer registry values and services (Select-Share), and self_probe, changes
 and events are not supported; slice 2 holds os, system and the other registry values
@@ -154,16 +156,20 @@ def canonical(answer: GuestAnswer) -> JsonObject:
         del document[name]
     _sort(document.get("listener"), "rows", "address", "port", "pid")
     _sort(document.get("firewall"), "rules", "name", "store")
+    _sort(document.get("firewall"), "outbound", "name", "store")
+    _sort(document.get("firewall"), "ipsec", "name")
     _sort(document, "sessions", "id")
     _sort(document, "addresses", "address", "interface")
     _sort(document, "changes", "at", "log", "event_id", "object")
+    _sort(document.get("adapters"), "nics", "name")
+    _sort(document.get("adapters"), "blocked", "at", "event_id", "source")
     _sort(document, "events", "at", "provider", "id", "data")
     sign_ins = document.get("sign_ins") or {}
     _sort(sign_ins.get("asked"), "failures", "last", "status", "sub_status", "type", "address")
     firewall = document.get("firewall")
     if firewall is not None:
         firewall["active"].sort()
-        for rule in firewall["rules"]:
+        for rule in (*firewall["rules"], *firewall["outbound"], *firewall["ipsec"]):
             rule["profiles"].sort()
     return document
 

@@ -107,10 +107,13 @@ def _boot(call: Call, vm_id: str) -> None:
             service["state"] = "Running"
     guest["sessions"] = [s for s in guest.get("sessions", []) if not s.get("user")]
     world.guests[vm_id.lower()] = call.context.guest_certificates(call.context.runtime.settle(guest))
-    caption = str(guest["os"]["caption"]).removeprefix("Microsoft ")
-    world.instance_views[vm_id.lower()] = healthy.ready_instance_view(vm, caption, str(guest["os"]["version"]), now)
-    # A scenario whose VM is off says that its guest cannot be read; now it runs.
-    world.guest_readable = world.guest_readable or not world.scenario.running
+    if _agent_runs(guest):
+        caption = str(guest["os"]["caption"]).removeprefix("Microsoft ")
+        world.instance_views[vm_id.lower()] = healthy.ready_instance_view(vm, caption, str(guest["os"]["version"]), now)
+        # A scenario whose VM is off, or whose agent is silent, says that its guest cannot be read; now it can.
+        world.guest_readable = True
+    else:
+        _statuses(world.instance_views.setdefault(vm_id.lower(), {}), "running", "VM running")
     world.health = {
         "availabilityState": "Available",
         "title": "Available",
@@ -120,6 +123,13 @@ def _boot(call: Call, vm_id: str) -> None:
         "reportedTime": now,
         "reasonChronicity": "Persistent",
     }
+
+
+def _agent_runs(guest: dict[str, Any]) -> bool:
+    """The agent's services came up with Windows; a state without them says nothing against it."""
+    services = guest.get("services", {})
+    agent = [services[name] for name in ("RdAgent", "WindowsAzureGuestAgent") if name in services]
+    return all(service.get("state") == "Running" for service in agent)
 
 
 async def power_action(call: Call) -> Reply:

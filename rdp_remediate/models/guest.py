@@ -12,6 +12,7 @@ from pydantic import Field
 
 from rdp_remediate.models.base import Document, UtcTime
 from rdp_remediate.models.guest_accounts import AccountsSection, SignInSection
+from rdp_remediate.models.guest_adapters import AdaptersSection
 from rdp_remediate.models.guest_system import SystemSection
 
 RegistryValue = int | str | list[str] | dict[str, str] | None
@@ -111,6 +112,11 @@ class FirewallSection(Document):
     active: list[str] = Field(description="the profiles in use now: Domain, Private, Public")
     rules: list[FirewallRule]
     ipsec: list[IpsecRule] = []
+    outbound: list[FirewallRule] = Field(
+        default=[],
+        description="of a domain member: block rules for TCP by lsass or any program; where a profile in use blocks by default, "
+        "the allow rules too",
+    )
     products: list[str] = Field(default=[], description="other firewalls that Security Center of a client knows")
 
 
@@ -229,5 +235,6 @@ class GuestAnswer(Document):
     changes: list[GuestChange] | None = None
     events: list[LoggedEvent] | None = None
     system: SystemSection | None = None
+    adapters: AdaptersSection | None = None
     repair: RepairSection | None = None
     unavailable: list[UnavailableSection] = []

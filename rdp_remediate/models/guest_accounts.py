@@ -66,7 +66,6 @@ class AskedAccount(Document):
     groups: list[str] = Field(
         default=[], description="of Administrators and Remote Desktop Users, with `rights` of all groups: SIDs"
     )
-    nested: bool = Field(default=False, description="the groups have members of a domain that may be groups")
     temporary_profile: UtcTime | None = Field(
         default=None, description="the last temporary profile, where the profile's key was put aside as <SID>.bak"
     )

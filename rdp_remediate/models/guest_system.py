@@ -18,7 +18,7 @@ class SystemSection(Document):
     cpu: int | None = Field(
         default=None, description="load of all processors in percent; above 90 the lower of two readings"
     )
-    ems: bool | None = Field(default=None, description="the boot entry sends EMS (SAC) to the serial console")
+    ems: str | None = Field(default=None, description="EMS (SAC) of the boot entry: Yes, No or absent, which is off")
     safe_boot: str | None = Field(default=None, description="safeboot of the boot entry: how the next start ends")
     top_cpu: str | None = Field(default=None, description="the busiest other process, when the load is high")
     top_memory: str | None = Field(default=None, description="the largest process, when memory is short")

@@ -161,6 +161,27 @@ class PasteBlock(Document):
     lines: list[str]
 
 
+class QuickStep(Document):
+    """One of the eight steps of Microsoft's quick list for RDP, and what became of it here."""
+
+    step: Literal[
+        "reset_rdp_configuration",
+        "check_nsg_rules",
+        "boot_diagnostics",
+        "reset_nic",
+        "resource_health",
+        "reset_password",
+        "restart_vm",
+        "redeploy_vm",
+    ]
+    title: str
+    status: Literal["done", "offered", "refused", "not_needed"]
+    why: str = Field(description="what decides the status, one or two sentences")
+    evidence: list[str] = []
+    cost: str | None = Field(default=None, description="what the step costs whoever takes it")
+    command: str | None = Field(default=None, description="ready for a person; nothing runs it by itself")
+
+
 class Report(Document):
     """What people and machines read about one run."""
 
@@ -180,6 +201,9 @@ class Report(Document):
     path: list[PathView] = []
     plan: Plan
     waiting: list[str] = Field(default=[], description="step ids that wait for a person")
+    quick_steps: list[QuickStep] = Field(
+        default=[], description="Microsoft's quick list in its order; empty before anything was judged"
+    )
     actions: list[JournalEntry] = []
     probes: dict[str, list[ProbeView]] = Field(default={}, description="before and after")
     changes: list[dict[str, Any]] = []

@@ -52,6 +52,7 @@ class Run(Document):
     target: Target
     incident: Incident
     joined: list[str] = Field(default=[], description="event ids of further incidents that joined this run")
+    looked: int = Field(default=0, description="how many of them had come when a person was last asked")
     policy: Policy
     mode: Mode = Field(description="lowest of setting, tags and request")
     mode_because: str | None = None

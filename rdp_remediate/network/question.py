@@ -201,7 +201,7 @@ def guest_admission(
     if question.unsure_port is not None:
         return question.unsure_port
     for name, unread in facts.guest.items.items():
-        if name.startswith("firewall.rules"):
+        if name.startswith(("firewall.rules", "firewall.ipsec", "firewall.products")):
             return unread
     decisions = [
         guest_firewall.admits(view(firewall.value), flow)

@@ -10,6 +10,7 @@ from rdp_remediate.models.plan import JournalEntry, Plan
 from rdp_remediate.models.report import Diagnosis, ProbeView, Report, Verdict
 from rdp_remediate.models.run import Run
 from rdp_remediate.report.notes import notes
+from rdp_remediate.report.quick_steps import quick_steps
 from rdp_remediate.report.ready_to_paste import paste_blocks
 
 
@@ -46,6 +47,7 @@ def build(
         path=last.paths if last else [],
         plan=run.plan or Plan(),
         waiting=waiting(run),
+        quick_steps=quick_steps(run, bundles, diagnoses, journal),
         actions=list(journal),
         probes=_probes(diagnoses),
         changes=_changes(bundles),

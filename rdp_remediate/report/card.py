@@ -79,6 +79,7 @@ def _sections(report: Report) -> list[_Section]:
         _Section("By hand", [f"{fault}: {steps}" for fault, steps in sections.by_hand(report)]),
         _Section("Ready to paste", paste),
         _Section("Planned, not done" if report.actions else "Would be changed (nothing was)", planned),
+        _Section("Microsoft's quick steps", sections.quick_steps(report)),
         _Section("Could not see", sections.unseen(report)),
         _Section("Which rule decides", rules),
         # Code for a permanent rule belongs into a report, not into a channel: only the first line of a note is said.

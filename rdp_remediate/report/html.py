@@ -7,7 +7,7 @@ from rdp_remediate.models.report import PathView, ProbeView, Report
 from rdp_remediate.report import deciding, sections
 from rdp_remediate.report.drawing import SYMBOLS, Mark, Segment, segments
 from rdp_remediate.report.page_style import CSS
-from rdp_remediate.report.wording import VERDICT_WORDS, approve_command, clock, last_name, plain
+from rdp_remediate.report.wording import QUICK_WORDS, VERDICT_WORDS, approve_command, clock, last_name, plain
 
 _BOX = (136, 58)
 _GAP = 28
@@ -35,6 +35,7 @@ def page(report: Report) -> str:
             *_section("Not repaired here", _list(sections.refusals(report))),
             *_section("By hand", _list(f"{fault}: {steps}" for fault, steps in sections.by_hand(report))),
             *_section("Ready to paste", _paste(report)),
+            *_section("Microsoft's quick steps", _quick(report)),
             *_section("Which rule decides", "".join(_decision(view) for view in report.path)),
             *_section("Notes", _list(sections.other_findings(report)) + _notes(report)),
             *_section("Could not see", _list(sections.unseen(report))),
@@ -142,6 +143,22 @@ def _paste(report: Report) -> str:
         code = "\n".join(plain(line) for line in block.lines)
         items.append(f"<li>{_text(sections.paste_title(block))}<pre>{escape(code)}</pre></li>")
     return f"<ul>{''.join(items)}</ul>" if items else ""
+
+
+def _quick(report: Report) -> str:
+    rows = []
+    for number, one in enumerate(report.quick_steps, 1):
+        command = f"<div><code>{_text(one.command)}</code></div>" if one.command else ""
+        evidence = "".join(f'<div class="dim">{_text(line)}</div>' for line in one.evidence)
+        rows.append(
+            (
+                f"{number}. {_text(one.title)}",
+                QUICK_WORDS[one.status],
+                f"{_text(one.why)}{evidence}{command}",
+                _text(one.cost or ""),
+            )
+        )
+    return _table(("step", "status", "why", "cost"), rows)
 
 
 def _decision(view: PathView) -> str:

@@ -20,7 +20,8 @@ from rdp_remediate.report.wording import clock, last_name, plain
 _KINDS = {"guest": ("service", "firewall"), "network": ("network",), "platform": ("power",)}
 """Which kinds of closing the steps of a layer reverse."""
 
-_OPENS_NOTHING = ("service_restart",)
+_OPENS_NOTHING = ("service_restart", "narrow_nsg_rule", "outbound_rule", "restart_vm")
+_LASTING = ("narrow_nsg_rule", "outbound_rule", "host_route")
 _NSG = "/networksecuritygroups/"
 _SLASHES_OF_AN_NSG = 8
 _MOST_RANGES = 12
@@ -35,6 +36,7 @@ def notes(
         *_mode(run, journal),
         *_channel(run),
         *_temporary(journal),
+        *_lasting(journal),
         *_authors(bundles, journal),
         *_waits(run),
         *_sources(run, bundles),
@@ -72,6 +74,15 @@ def _channel(run: Run) -> list[str]:
     return [
         f"Windows was asked through managed Run Commands, because {plain(run.managed_because)}. Each is deleted from the VM "
         "when its answer is there."
+    ]
+
+
+def _lasting(journal: Sequence[JournalEntry]) -> list[str]:
+    """What stays until somebody removes it, and what the next deployment would make of it."""
+    return [
+        f"{plain(entry.step.title)}: this stays. Declare it in the template as well, or the next deployment takes it back."
+        for entry in journal
+        if entry.outcome is Outcome.APPLIED and entry.step.kind in _LASTING
     ]
 
 

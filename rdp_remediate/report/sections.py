@@ -3,7 +3,7 @@
 from rdp_remediate.models.bundle import UnavailableFact
 from rdp_remediate.models.plan import JournalEntry, Outcome, Step
 from rdp_remediate.models.report import Finding, FindingStatus, PasteBlock, Report
-from rdp_remediate.report.wording import OUTCOME_WORDS, PROOF_WORDS, REASON_WORDS, last_name, plain
+from rdp_remediate.report.wording import OUTCOME_WORDS, PROOF_WORDS, QUICK_WORDS, REASON_WORDS, last_name, plain
 
 _TROUBLE = (Outcome.FAILED, Outcome.OUTCOME_UNKNOWN, Outcome.STALE)
 
@@ -38,8 +38,13 @@ def undo_line(entry: JournalEntry) -> str | None:
     step = entry.step
     if entry.outcome is not Outcome.APPLIED:
         return None
-    if step.kind == "security_rule":
+    if step.kind in ("security_rule", "outbound_rule"):
         return f"az network nsg rule delete --ids {plain(step.target.get('nsg_id'))}/securityRules/{plain(step.target.get('name'))}"
+    if step.kind == "narrow_nsg_rule":
+        return _wide_again(step)
+    if step.kind == "host_route":
+        route = f"{plain(step.target.get('route_table_id'))}/routes/{plain(step.target.get('name'))}"
+        return f"az network route-table route delete --ids {route}"
     if step.kind == "start_vm":
         return f"az vm deallocate --ids {plain(step.target.get('vm_id'))}"
     if step.kind == "jit_request":
@@ -68,9 +73,28 @@ def _guest_command(step: Step, before: object) -> str | None:
     return None
 
 
+def _wide_again(step: Step) -> str:
+    """The command that gives a narrowed rule its old source again."""
+    before = step.expected["properties"] if isinstance(step.expected, dict) else {}
+    named = before.get("sourceAddressPrefixes") or [before.get("sourceAddressPrefix")]
+    return (
+        f"az network nsg rule update --ids {plain(step.target.get('nsg_id'))}/securityRules/{plain(step.target.get('name'))} "
+        f"--source-address-prefixes {' '.join(repr(plain(one)) for one in named)}"
+    )
+
+
 def undo_command(report: Report) -> str | None:
     """The command that takes all of it back, or None when there is nothing to take back."""
     return f"rdp-remediate undo {plain(report.run_id)}" if any(undo_line(one) for one in report.actions) else None
+
+
+def quick_steps(report: Report) -> list[str]:
+    """Microsoft's quick list, a line a step; what a step would cost stands where it is offered."""
+    out = []
+    for number, one in enumerate(report.quick_steps, 1):
+        cost = f" Cost: {plain(one.cost)}" if one.cost and one.status == "offered" else ""
+        out.append(f"{number}. {plain(one.title)}: {QUICK_WORDS[one.status]} - {plain(one.why)}{cost}")
+    return out
 
 
 def waiting_steps(report: Report) -> list[Step]:

@@ -33,6 +33,7 @@ def lines(report: Report, *, explain: bool = False) -> list[str]:
     out += _section("Not repaired here", _bullets(sections.refusals(report)))
     out += _section("By hand", _bullets(f"{fault}: {steps}" for fault, steps in sections.by_hand(report)))
     out += _section("Ready to paste", _paste(report))
+    out += _section("Microsoft's quick steps", _quick(report))
     out += _section("Which rule decides", _deciding(report, explain=explain))
     out += _section("Notes", [*_bullets(sections.other_findings(report)), *_notes(report)])
     out += _section("Could not see", _unseen(report, explain=explain))
@@ -82,6 +83,15 @@ def _paste(report: Report) -> list[str]:
 
 def _open(report: Report) -> list[str]:
     return _bullets(f"{plain(step.title)} ({sections.risks_of(step)})" for step in sections.open_steps(report))
+
+
+def _quick(report: Report) -> list[str]:
+    out = []
+    for said, one in zip(sections.quick_steps(report), report.quick_steps, strict=True):
+        out += _wrapped(said, "  ", "     ")
+        if one.command and one.status == "offered":
+            out.append(f"     {plain(one.command)}")
+    return out
 
 
 def _deciding(report: Report, *, explain: bool) -> list[str]:

@@ -28,6 +28,8 @@ OUTCOME_WORDS = {
     Outcome.REFUSED: "refused",
 }
 
+QUICK_WORDS = {"done": "done", "offered": "offered", "refused": "not done", "not_needed": "not needed"}
+
 PROOF_WORDS = {
     "end_to_end": "end to end",
     "composed": "composed (path, guest port and guest firewall each seen to be open; nobody connected from outside)",

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from rdp_remediate.errors import RecordChangedError, RecordExistsError, StoreError, UsageError
 from rdp_remediate.models.base import JsonObject
-from rdp_remediate.models.incident import Kind
+from rdp_remediate.models.incident import Incident, Kind
 from rdp_remediate.models.run import Phase, Run
 from rdp_remediate.ports import Record
 from rdp_remediate.store.rows import ATTEMPTS, Rows, row_key
@@ -24,6 +24,10 @@ _RUNS = "runs"
 _OPEN = "open"
 _LOCKS = "locks"
 _MOST_JOINED = 200
+
+
+def _asks_a_person(run: Run) -> bool:
+    return run.phase is Phase.WAIT and run.wait is not None and run.wait.kind == "approval"
 
 
 def _document(run: Run) -> JsonObject:
@@ -66,7 +70,7 @@ class RunRows(Rows):
             asked = await self._records.get(_OPEN, f"{row_key(run.target.vm_id)}:asked")
             if asked is not None:
                 held = await self._created_by(asked)
-                joined = held if held.phase is Phase.DONE else await self._joined(held.run_id, run.incident.event_id)
+                joined = held if held.phase is Phase.DONE else await self._joined(held.run_id, run.incident)
                 if joined.phase is not Phase.DONE:
                     return joined
         key, mine = _open_key(run), {"run": _document(run)}
@@ -84,7 +88,7 @@ class RunRows(Rows):
                     return await self._created(run)
             except (RecordExistsError, RecordChangedError):
                 continue
-            joined = await self._joined(held.run_id, run.incident.event_id)
+            joined = await self._joined(held.run_id, run.incident)
             if joined.phase is not Phase.DONE:
                 return joined
         raise StoreError(f"No run could be opened for {run.target.vm_id}: others wrote at each of {ATTEMPTS} attempts.")
@@ -104,13 +108,18 @@ class RunRows(Rows):
         existing = await self.load(first.run_id)
         return existing if existing is not None else await self._created(first)
 
-    async def _joined(self, run_id: str, event_id: str) -> Run:
+    async def _joined(self, run_id: str, incident: Incident) -> Run:
+        event_id = incident.event_id
+
         def join(value: JsonObject | None) -> JsonObject | None:
             run = _run(value or {}, run_id)
             known = event_id in run.joined or event_id == run.incident.event_id
             if run.phase is Phase.DONE or known or len(run.joined) >= _MOST_JOINED:
                 return None
-            return _document(run.model_copy(update={"joined": [*run.joined, event_id]}))
+            update: JsonObject = {"joined": [*run.joined, event_id]}
+            if incident.kind is not Kind.HINT and _asks_a_person(run):
+                update["due_at"] = self._clock.now()
+            return _document(run.model_copy(update=update))
 
         return _run(await self._change(_RUNS, run_id, join) or {}, run_id)
 
@@ -152,7 +161,8 @@ class RunRows(Rows):
                 "joined": [*run.joined, *new_events],
                 "approved": {**run.approved, **stored.approved},
             }
-            if stored.approved.keys() - run.approved.keys() and run.phase is Phase.WAIT:
+            approved = stored.approved.keys() - run.approved.keys() and run.phase is Phase.WAIT
+            if approved or (new_events and _asks_a_person(run)):
                 update["due_at"] = self._clock.now()
             return _document(run.model_copy(update=update))
 

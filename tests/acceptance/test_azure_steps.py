@@ -10,10 +10,12 @@ from rdp_remediate.child_steps import CHILDREN, undo_child
 from rdp_remediate.cli.demo import play
 from rdp_remediate.lab.server import Lab
 from rdp_remediate.models.plan import JournalEntry, Outcome
-from rdp_remediate.models.run import Phase, Run
+from rdp_remediate.models.run import Phase, Run, RunMessage
 from rdp_remediate.ports import Services
 from rdp_remediate.settings import Settings
 from tests.acceptance.playing import wired
+
+pytestmark = pytest.mark.slow
 
 PERSON = "operator@example.com"
 
@@ -36,7 +38,7 @@ async def approved(services: Services, run: Run, *kinds: str) -> Run:
         assert current is not None
         if current.phase is Phase.DONE or (current.wait is not None and current.wait.kind == "approval"):
             return current
-        messages = [worker.RunMessage(run_id=run.run_id, seq=current.seq)]
+        messages = [RunMessage(run_id=run.run_id, seq=current.seq)]
 
 
 async def first(lab: Lab, services: Services, settings: Settings) -> Run:
@@ -137,17 +139,18 @@ async def test_a_restart_is_sent_once_and_what_windows_shows_then_is_judged(tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "url", "method"),
+    ("name", "kind", "call"),
     [
-        ("nsg-open-to-internet", "narrow_nsg_rule", "/securityRules/", "PUT"),
-        ("udr-default-route-asymmetric", "host_route", "/routes/", "PUT"),
-        ("agent-not-ready", "restart_vm", "/restart", "POST"),
+        ("nsg-open-to-internet", "narrow_nsg_rule", ("/securityRules/", "PUT")),
+        ("udr-default-route-asymmetric", "host_route", ("/routes/", "PUT")),
+        ("agent-not-ready", "restart_vm", ("/restart", "POST")),
     ],
 )
 @pytest.mark.parametrize("after", [False, True], ids=["lost on the way there", "lost on the way back"])
 async def test_a_lost_answer_never_sends_a_second_one_blindly(
-    name: str, kind: str, url: str, method: str, after: bool, tmp_path: Path
+    name: str, kind: str, call: tuple[str, str], after: bool, tmp_path: Path
 ) -> None:
+    url, method = call
     async with wired(name, "modelled", tmp_path) as (lab, services, settings):
         run = await first(lab, services, settings)
         lab.failures.add(url, method=method, drop=True, after=after)

@@ -113,4 +113,5 @@ def _check_of(one: Played, row: str) -> str:
 
 
 def _faults(findings: Sequence[Finding]) -> set[str]:
-    return {finding.fault for finding in findings if finding.fault and finding.status is FindingStatus.FAIL}
+    named = (FindingStatus.FAIL, FindingStatus.BY_DESIGN)
+    return {finding.fault for finding in findings if finding.fault and finding.status in named}

@@ -182,3 +182,47 @@ def test_a_closed_certificate_key_is_told(winps: Winps) -> None:
     assert seen(winps, "server2022", only_below, asked=None).answer["accounts"]["certificate_store_acl"] is not None
     opened = set_("O:BAG:SYD:PAI(A;CI;KA;;;SY)(A;CI;KR;;;RD)", "registry_acl", key)
     assert seen(winps, "server2022", opened, asked=None).answer["accounts"]["certificate_store_acl"] is None
+
+
+PROFILES = "HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList"
+JDOE = "S-1-5-21-1004336348-1177238915-682003330-1131"
+
+
+def temporary(sid: str) -> dict[str, Any]:
+    record = event(1511, "09:48:00", "Application")
+    record["append"].update(provider="Microsoft-Windows-User Profiles Service", user_sid=sid)
+    return record
+
+
+def put_aside(sid: str, folder: str) -> dict[str, Any]:
+    return set_(["ExpandString", f"C:\\Users\\{folder}"], "registry", f"{PROFILES}\\{sid}.bak", "ProfileImagePath")
+
+
+@pytest.mark.parametrize(
+    ("base", "ops", "asked", "found"),
+    [
+        ("server2022", (user(), put_aside(SID, "opsuser"), temporary(SID)), "opsuser", True),
+        ("server2022", (user(), put_aside(SID, "opsuser")), "opsuser", False),
+        ("server2022", (user(), temporary(SID)), "opsuser", False),
+        ("server2022", (user(), put_aside(JDOE, "opsuser"), temporary(JDOE)), "opsuser", False),
+        ("server2022-domain", (put_aside(JDOE, "jdoe.CONTOSO"), temporary(JDOE)), "CONTOSO\\jdoe", True),
+        ("server2022-domain", (put_aside(JDOE, "jsmith"), temporary(JDOE)), "CONTOSO\\jdoe", False),
+    ],
+)
+def test_a_temporary_profile_is_told_for_its_owner_only(
+    winps: Winps, base: str, ops: tuple[dict[str, Any], ...], asked: str, found: bool
+) -> None:
+    account = seen(winps, base, *ops, asked=asked).answer["accounts"]["asked"]
+    assert (account["temporary_profile"] is not None) is found
+
+
+@pytest.mark.parametrize(("error", "told"), [(1787, 1787), (1789, 1789)])
+def test_the_status_of_a_broken_channel_is_told(winps: Winps, error: int, told: int) -> None:
+    ops = (set_(False, "accounts", "secure_channel"), set_(error, "accounts", "secure_channel_error"))
+    assert seen(winps, "server2022-domain", *ops, asked=None).answer["accounts"]["channel_error"] == told
+
+
+def test_workstations_are_read_where_they_were_the_reason(winps: Winps) -> None:
+    refused = failure("opsuser", "0xc000006e", "0xc0000070")
+    account = seen(winps, "server2022", user(workstations="PC1"), refused).answer["accounts"]["asked"]
+    assert (account["limited_hours"], account["limited_workstations"]) == (False, True)

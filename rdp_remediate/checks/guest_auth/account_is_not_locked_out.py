@@ -4,6 +4,7 @@ from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped
 from rdp_remediate.facts.accounts import LOCKED_OUT, Kind, asked_account, kind_of, last_refusal
 from rdp_remediate.facts.facts import Facts
+from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.report import Confidence, Hop
 
 
@@ -26,7 +27,13 @@ def account_is_not_locked_out(facts: Facts) -> Outcome:
     if kind is Kind.LOCAL:
         account = asked_account(facts)
         if account.locked:
-            return failed("auth-account-locked", "The account is locked out on this computer.", sid=account.sid)
+            seen = facts.guest.sign_ins
+            since = None if isinstance(seen, Unavailable) or seen.value.asked is None else seen.value.asked.locked_out
+            return failed(
+                "auth-account-locked",
+                f"The account is locked out on this computer{f' since {since:%Y-%m-%dT%H:%M:%SZ}' if since else ''}.",
+                sid=account.sid,
+            )
         return passed("the local account is not locked out")
     refusal = last_refusal(facts)
     if refusal is not None and refusal.reason == LOCKED_OUT:

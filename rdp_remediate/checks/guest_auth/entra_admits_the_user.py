@@ -7,7 +7,8 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.models.report import Hop
 
 ACCESS_DECISIONS = {
-    "50072", "50074", "50076", "50079", "50158", "53000", "53001", "53002", "53003", "53004", "530003", "530004",
+    "50005", "50072", "50074", "50076", "50079", "50097", "50158", "53000", "53001", "53002", "53003", "53004", "53009",
+    "53010", "53011", "530003", "530004", "530032", "530034",
 }  # fmt: skip
 """AADSTS codes of Conditional Access and of multifactor authentication that the VM's sign-in cannot satisfy."""
 

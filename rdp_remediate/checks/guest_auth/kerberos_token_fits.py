@@ -3,12 +3,10 @@
 from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped
 from rdp_remediate.facts.accounts import Kind, asked_sign_ins, domain_effect, kind_of
+from rdp_remediate.facts.domain import DEFAULT_TOKEN_SIZE
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.models.report import Confidence, Effect, Hop
-
-DEFAULT_SIZE = 48000
-"""MaxTokenSize of Windows Server 2012 and later where the value is absent."""
 
 
 @check(hop=Hop.GUEST_AUTH, faults=("kerberos-token-too-large",), requires=("vm_is_running",))
@@ -25,7 +23,7 @@ def kerberos_token_fits(facts: Facts) -> Outcome:
     if not need(facts.guest.os).part_of_domain:
         return skipped("this computer belongs to no domain")
     size = need(facts.guest.registry_number(r"LSA\Kerberos\Parameters\MaxTokenSize"))
-    room = DEFAULT_SIZE if size is None else size
+    room = DEFAULT_TOKEN_SIZE if size is None else size
     logged = need(facts.guest.logged("Microsoft-Windows-Security-Kerberos", 6))
     wanted = [int(one.data[0]) for one in logged if one.data and one.data[0].isdigit()]
     if not wanted or max(wanted) <= room:

@@ -28,7 +28,7 @@ def sign_in_rights_are_granted(facts: Facts) -> Outcome:
 
     Why: NLA needs the right to reach the computer from the network, the session the right to sign in through Remote Desktop
         Services, which Administrators and Remote Desktop Users have. A right to deny wins over both.
-    Evidence: Security 4625 with C000015B and its logon type for the asked user, the rights (secedit), the user's groups.
+    Evidence: Security 4625 with C000015B and its logon type, or 4825, for the asked user; the rights (secedit), the user's groups.
     By hand:
         * auth-not-in-rdp-users: after the owner agreed, `Add-LocalGroupMember -SID S-1-5-32-555 -Member NAME`; never into
           Administrators for this.
@@ -48,9 +48,11 @@ def sign_in_rights_are_granted(facts: Facts) -> Outcome:
         return skipped("Entra roles grant it")
     refusal = last_refusal(facts)
     account = asked_account(facts)
-    refused = refusal is not None and refusal.reason == RIGHT_MISSING
+    seen = asked_sign_ins(facts)
+    denied = seen.denied is not None and (seen.signed_in is None or seen.denied > seen.signed_in)
+    refused = denied or (refusal is not None and refusal.reason == RIGHT_MISSING)
     if not refused:
-        if kind is not Kind.LOCAL or asked_sign_ins(facts).signed_in is not None:
+        if kind is not Kind.LOCAL or seen.signed_in is not None:
             return passed("no sign-in was refused for want of a right")
         groups = asked_account(facts, "groups").groups
         if ADMINISTRATORS in groups or REMOTE_DESKTOP_USERS in groups:
@@ -61,7 +63,7 @@ def sign_in_rights_are_granted(facts: Facts) -> Outcome:
             "Windows refused a right, and who holds the rights was not read.", because="guest.accounts.asked.rights"
         )
     rights = rights_of(account, asked, kind)
-    if refusal is not None and refused and refusal.type == 3:
+    if refusal is not None and refusal.reason == RIGHT_MISSING and refusal.type == 3:
         return _network(rights)
     if need(facts.guest.os).domain_role in DOMAIN_CONTROLLER_ROLES:
         return _controller(rights)

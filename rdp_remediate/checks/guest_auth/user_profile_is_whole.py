@@ -22,8 +22,8 @@ def user_profile_is_whole(facts: Facts) -> Outcome:
     kind = kind_of(facts)
     if kind is None:
         return skipped("nobody was asked about")
-    if kind is not Kind.LOCAL:
-        return skipped("the account is not of this computer, so its profile was not looked for")
+    if kind is Kind.ENTRA:
+        return skipped("an account of Microsoft Entra ID, whose profile was not looked for")
     account = asked_account(facts, "profile")
     if account.temporary_profile is None:
         return passed("no temporary profile of the user in seven days")

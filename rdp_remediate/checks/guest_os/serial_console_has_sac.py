@@ -24,9 +24,9 @@ def serial_console_has_sac(facts: Facts) -> Outcome:
     if need(facts.guest.os).product_type == _CLIENT:
         return skipped("client edition")
     ems = need(facts.guest.system_item("boot")).ems
-    if ems is None:
+    if ems not in ("Yes", "No", "absent"):
         return unknown("The guest's answer does not hold ems.", because="guest.system.boot")
-    if ems:
+    if ems == "Yes":
         return passed("ems Yes")
     return failed(
         "emergency-access-missing",

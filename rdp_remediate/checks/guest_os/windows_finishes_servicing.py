@@ -49,4 +49,4 @@ def _named(view: BootView) -> Named | None:
     if view.screen not in _FAULTS:
         return None
     fault, said = _FAULTS[view.screen]
-    return Named(fault, f"{said}: {view.source} shows it. It answers when that has ended; a restart would do damage.")
+    return Named(fault, f"{said}: {view.source} shows it. RDP answers when that has ended; a restart would do damage.")

@@ -1,7 +1,7 @@
 """Is another Run Command in the way of looking inside Windows?"""
 
 from rdp_remediate.checks.check import check
-from rdp_remediate.checks.outcome import Outcome, failed, passed
+from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.models.fact import Observed, Reason
@@ -25,7 +25,10 @@ def run_command_is_free(facts: Facts) -> Outcome:
     """
     if isinstance(facts.guest.os, Observed):
         return passed("Run Command answered")
-    for one in need(facts.vm).extensions:
+    vm = need(facts.vm)
+    if (vm.provisioning_state or "").lower() in _BUSY:
+        return skipped("vm_state_is_settled")
+    for one in vm.extensions:
         state = one.code.lower().removeprefix("provisioningstate/").partition("/")[0]
         if one.type.lower().endswith("runcommandwindows") and state in _BUSY:
             return failed(

@@ -2,9 +2,9 @@
 # What has its usual value is left out. No account but the asked one is named.
 
 function Get-AccountGroups($Asked, [string]$Sid, $Groups) {
-    # Which of the groups hold the account itself; the members are compared by SID, of a domain's by name as well.
+    # Which of the groups hold the account itself; the members are compared by SID, for an account of a domain by name;
+    # who is in a group of the domain is the domain's knowledge.
     $held = @()
-    $nested = $false
     foreach ($group in $Groups) {
         foreach ($member in @(Get-LocalGroupMember -SID $group)) {
             $identifier = [string]$member.SID
@@ -12,11 +12,9 @@ function Get-AccountGroups($Asked, [string]$Sid, $Groups) {
             elseif (-not $Sid -and [string]$member.Name -eq "$($Asked.place)\$($Asked.name)") { $held += $group }
             # Everyone, Authenticated Users, INTERACTIVE, Local account: they hold every account that can sign in.
             elseif (@('S-1-1-0', 'S-1-5-11', 'S-1-5-4', 'S-1-5-113') -contains $identifier) { $held += $group }
-            # A member of a domain may be a group; who is in it is the domain's knowledge.
-            elseif (-not $Sid -and [string]$member.PrincipalSource -ne 'Local') { $nested = $true }
         }
     }
-    @{held = @($held | Sort-Object -Unique); nested = $nested }
+    , @($held | Sort-Object -Unique)
 }
 
 function Add-LocalAccount($Found, $Asked) {
@@ -40,15 +38,24 @@ function Add-LocalAccount($Found, $Asked) {
     if ($row.Lockout) { $Found.locked = $true }
 }
 
-function Get-ProfileTrouble([string]$Sid) {
-    # A profile whose key Windows put aside, and a sign-in that got a temporary one instead (1511).
+function Get-ProfileTrouble($Asked, [string]$Sid) {
+    # A profile whose key Windows put aside, and a sign-in of the same account that got a temporary one instead (1511).
+    # An account of a domain is known here by the folder of its profile only.
     $list = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList'
-    if (-not (Test-Path -LiteralPath "$list\$Sid.bak")) { return $null }
-    $filter = @{LogName = 'Application'; ProviderName = 'Microsoft-Windows-User Profiles Service'; Id = 1511
-        UserID = $Sid; StartTime = (Get-Date).AddDays(-7)
+    foreach ($key in @(Get-ChildItem -LiteralPath $list | Where-Object { $_.PSChildName -match '^S-1-5-21-[\d-]+\.bak$' })) {
+        $owner = $key.PSChildName -replace '\.bak$', ''
+        if ($Sid) { $own = $owner -eq $Sid }
+        else {
+            $folder = (([string](Get-ItemProperty -LiteralPath $key.PSPath).ProfileImagePath) -split '\\')[-1]
+            $own = $folder -eq $Asked.short -or $folder -like "$($Asked.short).*"
+        }
+        if (-not $own) { continue }
+        $filter = @{LogName = 'Application'; ProviderName = 'Microsoft-Windows-User Profiles Service'; Id = 1511
+            UserID = $owner; StartTime = (Get-Date).AddDays(-7)
+        }
+        $record = Get-Logged $filter 1
+        if ($null -ne $record) { return ConvertTo-UtcText $record.TimeCreated }
     }
-    $record = Get-Logged $filter 1
-    if ($null -ne $record) { ConvertTo-UtcText $record.TimeCreated }
 }
 
 function Get-LastReason {
@@ -58,6 +65,13 @@ function Get-LastReason {
     if ($last.Count -eq 0) { return '0' }
     if ($last[0].sub_status -ne '0') { return $last[0].sub_status }
     $last[0].status
+}
+
+function Test-Denied {
+    # 4825, and no desktop since.
+    if (-not $script:answer.ContainsKey('sign_ins') -or $null -eq $script:answer.sign_ins.asked) { return $false }
+    $seen = $script:answer.sign_ins.asked
+    $seen.denied -and (-not $seen.signed_in -or $seen.denied -gt $seen.signed_in)
 }
 
 function Read-Asked([string]$User) {
@@ -79,15 +93,13 @@ function Read-Asked([string]$User) {
         }
         if (-not $own -or $found.local -or $os.part_of_domain) {
             try {
-                $groups = Get-AccountGroups $asked ([string]$found.sid) ('S-1-5-32-544', 'S-1-5-32-555')
-                $found.groups = $groups.held
-                if ($groups.nested) { $found.nested = $true }
+                $found.groups = Get-AccountGroups $asked ([string]$found.sid) ('S-1-5-32-544', 'S-1-5-32-555')
             }
             catch { Add-Failure 'accounts.asked.groups' $_ }
         }
-        if ($found.sid) {
+        if ($found.sid -or -not $own) {
             try {
-                $temporary = Get-ProfileTrouble $found.sid
+                $temporary = Get-ProfileTrouble $asked ([string]$found.sid)
                 if ($temporary) { $found.temporary_profile = $temporary }
             }
             catch { Add-Failure 'accounts.asked.profile' $_ }
@@ -95,12 +107,12 @@ function Read-Asked([string]$User) {
     }
     $reason = Get-LastReason
     # A right that Windows refused, or an account of this computer in neither group: who holds the rights decides.
-    if ($reason -eq 'C000015B' -or ($found.local -and $null -ne $found.groups -and @($found.groups).Count -eq 0)) {
+    if ($reason -eq 'C000015B' -or (Test-Denied) -or ($found.local -and $null -ne $found.groups -and @($found.groups).Count -eq 0)) {
         try {
             $found.rights = Get-UserRights
             if ($found.sid) {
                 $all = @(foreach ($group in @(Get-LocalGroup)) { [string]$group.SID })
-                $found.groups = (Get-AccountGroups $asked $found.sid $all).held
+                $found.groups = Get-AccountGroups $asked $found.sid $all
             }
         }
         catch { Add-Failure 'accounts.asked.rights' $_ }

@@ -12,6 +12,7 @@ $WarningPreference = 'SilentlyContinue'
 # include firewall.ps1
 # include changes.ps1
 # include events.ps1
+# include adapters.ps1
 # include registry_values.ps1
 # include sign_ins.ps1
 # include sign_in_limits.ps1

@@ -295,6 +295,7 @@ function Read-Everything([string]$SelfAddress, [string]$User) {
     Read-Accounts $User
     Read-Changes
     Read-Events
+    Read-Adapters
 }
 
 function Initialize-Answer {

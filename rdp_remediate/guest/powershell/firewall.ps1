@@ -105,6 +105,45 @@ function Get-RuleFacts {
     }
 }
 
+function Get-RequiringRules {
+    # Connection security rules in force that refuse whoever does not authenticate.
+    $rules = @()
+    try { $rules = @(Get-NetIPsecRule -PolicyStore ActiveStore) }
+    catch { if ($_.FullyQualifiedErrorId -notlike 'CmdletizationQuery_NotFound*') { throw } }
+    foreach ($rule in $rules) {
+        if ([string]$rule.Enabled -ne 'True' -or [string]$rule.InboundSecurity -ne 'Require') { continue }
+        $address = Get-NetFirewallAddressFilter -AssociatedNetIPsecRule $rule
+        $port = Get-NetFirewallPortFilter -AssociatedNetIPsecRule $rule
+        @{
+            name = [string]$rule.Name; profiles = ConvertTo-Profiles ([string]$rule.Profile); protocol = [string]$port.Protocol
+            local_ports = Get-List $port.LocalPort; local_addresses = Get-List $address.LocalAddress
+            remote_addresses = Get-List $address.RemoteAddress
+        }
+    }
+}
+
+function Get-OutboundRules($Profiles, $Active) {
+    # What may keep a domain member from its domain controllers: block rules for lsass or every program; where a profile in
+    # use blocks by default, the allow rules as well.
+    $actions = @('Block')
+    if (@($Active | Where-Object { $null -ne $Profiles[$_] -and $Profiles[$_].default_outbound -eq 'Block' }).Count -gt 0) { $actions += 'Allow' }
+    foreach ($action in $actions) {
+        $rules = @()
+        try { $rules = @(Get-NetFirewallRule -PolicyStore ActiveStore -Direction Outbound -Enabled True -Action $action) }
+        catch { if ($_.FullyQualifiedErrorId -notlike 'CmdletizationQuery_NotFound*') { throw } }
+        if ($rules.Count -gt 60) { Add-Unavailable 'firewall.outbound' 'truncated' "$($rules.Count) outbound rules, 60 were read" }
+        foreach ($rule in @($rules | Select-Object -First 60)) {
+            $port = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule
+            if (-not (Test-Protocol $port)) { continue }
+            $application = Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $rule
+            $service = Get-NetFirewallServiceFilter -AssociatedNetFirewallRule $rule
+            $program = [string]$application.Program
+            if ($application.Package -or ($program -ne 'Any' -and $program -notlike '*\lsass.exe')) { continue }
+            ConvertTo-RuleFact $rule $port $application $service
+        }
+    }
+}
+
 function Read-Firewall {
     try {
         Assert-Port
@@ -140,5 +179,36 @@ function Read-Firewall {
         }
         $script:answer.firewall = @{profiles = $profiles; active = @($active | Sort-Object -Unique); rules = $rules }
     }
-    catch { Add-Failure 'firewall' $_ }
+    catch {
+        Add-Failure 'firewall' $_
+        return
+    }
+    try {
+        $requiring = @(Get-RequiringRules | Sort-Object { $_.name })
+        if ($requiring.Count -gt 10) {
+            Add-Unavailable 'firewall.ipsec' 'truncated' "$($requiring.Count) rules require authentication, 10 are told"
+            $requiring = @($requiring | Select-Object -First 10)
+        }
+        if ($requiring.Count -gt 0) { $script:answer.firewall.ipsec = $requiring }
+    }
+    catch { Add-Failure 'firewall.ipsec' $_ }
+    try {
+        if ($script:answer.ContainsKey('os') -and -not $script:answer.os.part_of_domain) { $outbound = @() }
+        else { $outbound = @(Get-OutboundRules $script:answer.firewall.profiles $script:answer.firewall.active | Sort-Object { $_.name }) }
+        if ($outbound.Count -gt 10) {
+            Add-Unavailable 'firewall.outbound' 'truncated' "$($outbound.Count) outbound rules for lsass, 10 are told"
+            $outbound = @($outbound | Select-Object -First 10)
+        }
+        if ($outbound.Count -gt 0) { $script:answer.firewall.outbound = $outbound }
+    }
+    catch { Add-Failure 'firewall.outbound' $_ }
+    try {
+        # Security Center exists on clients only.
+        if ($script:answer.ContainsKey('os') -and $script:answer.os.product_type -ne 1) { return }
+        $products = @(Get-CimInstance -Namespace 'root/SecurityCenter2' -ClassName FirewallProduct)
+        if ($products.Count -gt 0) {
+            $script:answer.firewall.products = @($products | ForEach-Object { [string]$_.displayName } | Sort-Object -Unique)
+        }
+    }
+    catch { Add-Failure 'firewall.products' $_ }
 }

@@ -14,6 +14,7 @@ $ConfirmPreference = 'None'
 # include firewall.ps1
 # include changes.ps1
 # include events.ps1
+# include adapters.ps1
 # include registry_values.ps1
 # include sign_ins.ps1
 # include sign_in_limits.ps1
@@ -24,6 +25,8 @@ $ConfirmPreference = 'None'
 # include steps.ps1
 # include steps_accounts.ps1
 # include steps_network.ps1
+# include steps_system.ps1
+# include steps_adapters.ps1
 
 Initialize-Answer
 $asked = $null

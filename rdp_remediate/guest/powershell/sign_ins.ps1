@@ -1,8 +1,8 @@
 # ---- sign_ins.ps1: who tried to sign in and how it ended, from the event logs; reads only ---------------------------
 # Other people's sign-ins are counted only; names are compared here and never told.
 
-# Status or SubStatus of a sign-in that did not guess a name or a password; locked out (C0000234) is what guessing ends in.
-$script:guessed = 'C0000064', 'C000006A', 'C000006D', 'C0000234'
+# Status or SubStatus of a sign-in that may have guessed a name or a password; a lockout (C0000234) is what guessing ends in.
+$script:guessed = '0', 'C0000064', 'C000006A', 'C000006D', 'C0000234'
 
 function Get-Logged([hashtable]$Filter, [int]$Limit) {
     # The newest first; no event, no such log and no such provider are the same: nothing was logged.
@@ -11,11 +11,11 @@ function Get-Logged([hashtable]$Filter, [int]$Limit) {
 }
 
 function ConvertTo-StatusText($Value) {
-    # 0xC000006D as eight digits, whether Windows gave a number or its text; no reason is 0.
+    # 0xC000006D as eight digits, whether Windows gave a number or its text; no reason, or one of another form, is 0.
     if ($Value -is [string]) { $text = '00000000' + ($Value -replace '^0[xX]', '').ToUpperInvariant() }
     else { $text = '00000000{0:X8}' -f $Value }
     $text = $text.Substring($text.Length - 8)
-    if ($text -eq '00000000') { return '0' }
+    if ($text -eq '00000000' -or $text -notmatch '^[0-9A-F]{8}$') { return '0' }
     $text
 }
 
@@ -31,9 +31,12 @@ function Split-User([string]$User) {
 }
 
 function Test-Asked($Asked, [string]$Name, [string]$Place) {
-    # Windows logs the name as it was typed; a domain that both name must be the same.
+    # Windows logs the name as it was typed. Outside a domain whatever stands before the backslash means this computer.
     if ($Name -ne $Asked.name -and $Name -ne $Asked.short) { return $false }
-    -not $Asked.place -or -not $Place -or $Place -eq $Asked.place -or $Place -like "$($Asked.place).*"
+    if (-not $Asked.place -or -not $Place -or $Place -eq $Asked.place) { return $true }
+    if ($Place -like "$($Asked.place).*" -or $Asked.place -like "$Place.*") { return $true }
+    $entra = $Asked.place -eq 'AzureAD' -or $Place -eq 'AzureAD'
+    -not $entra -and $script:answer.ContainsKey('os') -and -not $script:answer.os.part_of_domain
 }
 
 function Get-AskedRecords($Ids, $Names) {

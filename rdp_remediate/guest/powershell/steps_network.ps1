@@ -18,9 +18,8 @@ function Get-LocalRule([string]$Name) {
 
 function Join-Sorted($Value) {
     # In the order of the characters' numbers, as the plan sorts them; Sort-Object depends on the culture.
-    $items = [string[]](Get-List $Value)
-    [Array]::Sort($items, [StringComparer]::Ordinal)
-    $items -join ','
+    $items = Get-List $Value
+    @($items | Sort-Object { -join @(foreach ($character in ([string]$_).ToCharArray()) { '{0:x4}' -f [int]$character }) }) -join ','
 }
 
 function Get-RuleFilter($Rule, [string]$Dimension) {
@@ -144,6 +143,33 @@ $script:stepKinds['firewall_block_rule'] = @{
         if ([string]$rule.Action -ne 'Block' -or [string]$rule.Direction -ne $target.direction) {
             return "the rule $($target.rule) is no $($target.direction) block rule"
         }
+        $null
+    }
+}
+
+# Windows' own rule by which a domain member reaches its domain controllers.
+$script:domainRule = 'CoreNet-GP-LSASS-Out-TCP'
+
+$script:stepKinds['firewall_domain_rule'] = @{
+    # target: rule. That one rule on or off.
+    get    = {
+        param($target)
+        $rule = Get-LocalRule $target.rule
+        if ($null -eq $rule) { return $null }
+        [string]$rule.Enabled -eq 'True'
+    }
+    set    = {
+        param($target, $value)
+        if ($value) { Enable-NetFirewallRule -Name $target.rule -PolicyStore PersistentStore }
+        else { Disable-NetFirewallRule -Name $target.rule -PolicyStore PersistentStore }
+    }
+    refuse = {
+        param($target, $desired)
+        if ($target.rule -cne $script:domainRule) { return "the rule $($target.rule) is not ours to switch" }
+        if ($desired -isnot [bool]) { return 'a rule is on or off' }
+        $rule = Get-LocalRule $target.rule
+        if ($null -eq $rule) { return "there is no local rule $($target.rule)" }
+        if ([string]$rule.Action -ne 'Allow' -or [string]$rule.Direction -ne 'Outbound') { return 'it is no outbound allow rule' }
         $null
     }
 }

@@ -53,19 +53,22 @@ function Read-Processors {
     catch { Add-Failure 'system.cpu' $_ }
 }
 
-function Read-BootOptions {
+function Get-BootOptions {
     # The names of elements and Yes and No are the same in every language; headings and descriptions are translated.
+    $options = @{}
+    foreach ($line in @(bcdedit.exe /enum '{current}')) {
+        if ([string]$line -match '^([a-z]+) {2,}(\S.*)$') { $options[$Matches[1]] = $Matches[2].Trim() }
+    }
+    if (-not $options.ContainsKey('osdevice')) { throw 'bcdedit printed no boot entry that is known here' }
+    if ($options.ContainsKey('ems') -and @('Yes', 'No') -cnotcontains $options.ems) { throw "bcdedit says ems $($options.ems)" }
+    $options
+}
+
+function Read-BootOptions {
     try {
-        $lines = @(bcdedit.exe /enum '{current}')
-        $options = @{}
-        foreach ($line in $lines) { if ([string]$line -match '^([a-z]+) {2,}(\S.*)$') { $options[$Matches[1]] = $Matches[2].Trim() } }
-        if (-not $options.ContainsKey('osdevice')) { throw 'bcdedit printed no boot entry that is known here' }
-        $ems = $false
-        if ($options.ContainsKey('ems')) {
-            if ($options.ems -ne 'Yes' -and $options.ems -ne 'No') { throw "bcdedit says ems $($options.ems)" }
-            $ems = $options.ems -eq 'Yes'
-        }
-        $script:answer.system.ems = $ems
+        $options = Get-BootOptions
+        $script:answer.system.ems = 'absent'
+        if ($options.ContainsKey('ems')) { $script:answer.system.ems = [string]$options.ems }
         if ($options.ContainsKey('safeboot')) { $script:answer.system.safe_boot = [string]$options.safeboot }
     }
     catch { Add-Failure 'system.boot' $_ }

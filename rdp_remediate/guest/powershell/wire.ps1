@@ -83,8 +83,8 @@ function ConvertTo-WireAnswer {
 
 function Write-Answer {
     # Sections in order of need; the second slice turns the order round, so that it holds what the first had to drop.
-    $droppable = @('events', 'changes', 'accounts', 'system', 'self_probe', 'certificate', 'addresses', 'sign_ins', 'sessions', 'listener',
-        'firewall', 'services', 'registry')
+    $droppable = @('events', 'changes', 'accounts', 'system', 'adapters', 'self_probe', 'certificate', 'addresses', 'sign_ins',
+        'sessions', 'listener', 'firewall', 'services', 'registry')
     if ($script:answer.slice -eq 2) { $droppable = @($droppable[($droppable.Count - 1)..0]) }
     $next = 0
     while ($true) {

@@ -22,8 +22,10 @@ REPAIR = "# rdp-remediate repair 1"
 _REQUEST_SCHEMA = "rdp-remediate/guest-request/1"
 _LONGEST_REQUEST = 8000
 _LONGEST_PAYLOAD = 3960
-_DROPPED_FIRST = ("events", "changes", "accounts", "system", "self_probe", "certificate", "addresses", "sign_ins", "sessions", "listener",
-                  "firewall", "services", "registry")  # fmt: skip
+_DROPPED_FIRST = (
+    "events", "changes", "accounts", "system", "adapters", "self_probe", "certificate", "addresses", "sign_ins", "sessions",
+    "listener", "firewall", "services", "registry",
+)  # fmt: skip
 
 
 class NeedsWinpsError(UsageError):

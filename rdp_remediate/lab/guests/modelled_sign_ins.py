@@ -10,7 +10,7 @@ from rdp_remediate.lab.guests.moments import moment, utc_text
 
 Answer = dict[str, Any]
 _WINDOW_S = 900
-_GUESSED = {"C0000064", "C000006A", "C000006D", "C0000234"}
+_GUESSED = {"0", "C0000064", "C000006A", "C000006D", "C0000234"}
 _MOST_KINDS = 6
 _RCM = "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational"
 _AAD = "Microsoft-Windows-AAD/Operational"
@@ -39,7 +39,7 @@ def _events(state: GuestState, log: str, ids: set[int], span: timedelta) -> Iter
 
 def _status(text: Any) -> str:
     digits = str(text or "0").lower().removeprefix("0x").upper().rjust(8, "0")[-8:]
-    return "0" if digits == "00000000" else digits
+    return digits if re.fullmatch("[0-9A-F]{8}", digits) and digits != "00000000" else "0"
 
 
 def _reason(data: Answer) -> str:
@@ -58,8 +58,10 @@ def _asked(state: GuestState, user: str) -> Answer:
     def is_asked(who: Any, where: Any) -> bool:
         if str(who or "").lower() not in names:
             return False
-        known = str(where or "").lower()
-        return not place or not known or known == place.lower() or known.startswith(f"{place.lower()}.")
+        known, own = str(where or "").lower(), place.lower()
+        if not own or not known or known == own or known.startswith(f"{own}.") or own.startswith(f"{known}."):
+            return True
+        return "azuread" not in (own, known) and not state["os"].get("part_of_domain")
 
     day = timedelta(days=1)
     answer: Answer = {"failures": []}

@@ -62,7 +62,7 @@ RECORD_FOLDER = r"C:\ProgramData\rdp-remediate"
 
 _RULE_FIELDS = {"name", "enabled", "direction", "action", "profiles", "protocol", "local_ports", "remote_addresses",
                 "program", "service"}  # fmt: skip
-RECORDED: tuple[str, ...] = ("accounts", "system")
+RECORDED: tuple[str, ...] = ("accounts", "system", "adapters")
 """Sections of the answer that a modelled guest does not work out: it has what the script answers on the healthy state, and a
 state that differs in what they are read from holds something unknown."""
 
@@ -113,6 +113,8 @@ def unknown_parts(state: GuestState) -> list[str]:
     if state.get("os", {}).get("safe_mode"):
         unknown.append("os.safe_mode")
     unknown += _unknown_load(state)
+    if state.get("os", {}).get("aad_joined"):
+        unknown.append("os.aad_joined")
     unknown += _unknown_services(state)
     unknown += _unknown_parts_of("firewall", state, {"profiles", "rules", "ipsec_rules"})
     # Operations on a rule that only winps' larger state has leave a rule of which this one knows a part.

@@ -50,8 +50,8 @@ def refused(
     return change
 
 
-def succeeded(kind: str, at: str) -> Change:
-    """The asked user got a desktop (signed_in) or past NLA (authenticated)."""
+def ended(kind: str, at: str) -> Change:
+    """The asked user got a desktop (signed_in), past NLA (authenticated) or was denied the desktop (denied)."""
     return f.guest("sign_ins", "asked", kind, value=_time(at))
 
 

@@ -35,6 +35,7 @@ WRONG = a.refused("C000006D", "C000006A")
         ((a.asked(a.LOCAL, limited_workstations=True), a.refused("C000006E", "C0000070")),
          "auth-logon-hours-or-workstation", "confirmed"),
         ((a.asked(a.LOCAL, temporary_profile="2026-01-15T09:48:00Z"),), "profile-corrupt-temp", "likely"),
+        ((a.asked(a.DOMAIN, temporary_profile="2026-01-15T09:48:00Z"), a.member), "profile-corrupt-temp", "likely"),
     ],
 )  # fmt: skip
 def test_a_fault_of_the_account_breaks_it_for_the_user(
@@ -50,8 +51,8 @@ def test_a_fault_of_the_account_breaks_it_for_the_user(
     "changes",
     [
         (a.asked(a.LOCAL),),
-        (a.asked(a.LOCAL), WRONG, a.succeeded("signed_in", "09:58")),
-        (a.asked(a.LOCAL), WRONG, a.succeeded("authenticated", "09:58")),
+        (a.asked(a.LOCAL), WRONG, a.ended("signed_in", "09:58")),
+        (a.asked(a.LOCAL), WRONG, a.ended("authenticated", "09:58")),
         (a.asked(a.LOCAL), a.refused("C0000234")),
         (a.asked(a.LOCAL), a.refused("C0000193")),
         (a.asked(a.LOCAL), a.refused("C000006E", "C0000072")),
@@ -60,7 +61,7 @@ def test_a_fault_of_the_account_breaks_it_for_the_user(
         (a.asked(a.LOCAL, limited_workstations=True), a.refused("C000006E", "C000006F")),
         (a.asked(a.LOCAL), a.refused("C0000225")),
         (a.asked(a.LOCAL), a.refused("C000006D", "C0000064")),
-        (a.asked(a.DOMAIN), a.member, a.refused("C000006E", "C0000072"), a.succeeded("signed_in", "09:58")),
+        (a.asked(a.DOMAIN), a.member, a.refused("C000006E", "C0000072"), a.ended("signed_in", "09:58")),
         (a.asked(a.LOCAL), a.attack(), f.guest("sign_ins", "asked", value={"failures": []}),
          a.refused("C000006D", "C000006A", address="198.51.100.3")),
         (a.asked(a.LOCAL, client=None), a.attack(), f.guest("sign_ins", "asked", value={"failures": []}),
@@ -78,7 +79,7 @@ def test_a_refusal_without_a_reason_is_no_proof_of_anything(reason: tuple[str, s
     assert found.verdict.status == "not_proven"
     assert reason[0] in found.verdict.headline
     assert found.verdict.causes == []
-    later = diagnosis(a.asked(a.LOCAL), a.refused(*reason), a.succeeded("signed_in", "09:58"))
+    later = diagnosis(a.asked(a.LOCAL), a.refused(*reason), a.ended("signed_in", "09:58"))
     assert later.verdict.status == "reachable"
 
 
@@ -116,3 +117,19 @@ def test_a_long_history_that_was_cut_is_unknown_not_empty() -> None:
     cut = f.hide("guest.sign_ins.asked.older", reason="truncated")
     assert finding("password_is_right", a.asked(a.LOCAL), cut).status == "unknown"
     assert finding("password_is_right", a.asked(a.LOCAL), WRONG, cut).fault == "auth-bad-password"
+
+
+@pytest.mark.parametrize(
+    ("changes", "skipped"),
+    [
+        ((a.asked(a.LOCAL),), {"netlogon_is_running", "domain_controller_answers", "secure_channel_stands",
+                               "clock_agrees_with_the_domain", "domain_credentials_are_accepted", "kerberos_token_fits"}),
+        ((a.asked(a.DOMAIN), a.member), set()),
+        ((a.asked("RDPVM01\\opsuser"), a.member), set()),
+    ],
+)  # fmt: skip
+def test_a_healthy_user_passes_every_check_that_is_about_him(changes: tuple[Change, ...], skipped: set[str]) -> None:
+    found = [one for one in diagnosis(*changes).findings if one.hop == "guest-auth"]
+    always = {"sam_answers_remote_calls", "entra_join_is_complete", "entra_admits_the_user", "pku2u_is_allowed"}
+    assert {one.check for one in found if one.status == "skipped"} == skipped | always
+    assert {one.status for one in found} == {"pass", "skipped"}

@@ -138,7 +138,7 @@ def test_a_closed_certificate_key_stops_those_who_are_no_administrators() -> Non
     closed = a.of_domain(certificate_store_acl=ACL)
     assert diagnosis(a.asked(a.LOCAL), closed).verdict.causes == ["rdp-cert-registry-acl"]
     for changes in ((a.asked(a.LOCAL, groups=[a.ADMINISTRATORS]), closed), (closed,),
-                    (a.asked(a.LOCAL), closed, a.succeeded("signed_in", "09:58"))):  # fmt: skip
+                    (a.asked(a.LOCAL), closed, a.ended("signed_in", "09:58"))):  # fmt: skip
         assert finding("certificate_store_is_readable", *changes).effect == "degrades"
 
 
@@ -150,11 +150,11 @@ def test_a_closed_certificate_key_stops_those_who_are_no_administrators() -> Non
         ((JOINED, f.registry(PKU2U, 0)), "broken", ["entra-client-or-pku2u"]),
         ((JOINED, f.registry(PKU2U, 1)), "reachable", []),
         ((f.registry(PKU2U, 0),), "reachable", []),
-        ((JOINED, f.registry(PKU2U, 0), a.succeeded("signed_in", "09:58")), "reachable", []),
+        ((JOINED, f.registry(PKU2U, 0), a.ended("signed_in", "09:58")), "reachable", []),
         ((JOINED, a.entra_answered("53003")), "by_design", ["entra-mfa-or-ca"]),
         ((JOINED, a.entra_answered("50076")), "by_design", ["entra-mfa-or-ca"]),
         ((JOINED, a.entra_answered("50126")), "reachable", []),
-        ((JOINED, a.entra_answered("53003"), a.succeeded("signed_in", "09:58")), "reachable", []),
+        ((JOINED, a.entra_answered("53003"), a.ended("signed_in", "09:58")), "reachable", []),
     ],
 )
 def test_entra(changes: tuple[Change, ...], status: str, causes: list[str]) -> None:

@@ -22,6 +22,9 @@ def rights(**holders: list[str]) -> dict[str, Any]:
         ((a.asked(a.LOCAL, groups=[], **rights()), DESKTOP), "auth-not-in-rdp-users"),
         ((a.asked(a.LOCAL, groups=[], **rights()),), "auth-not-in-rdp-users"),
         ((a.asked(a.DOMAIN, **rights()), a.member, DESKTOP), "auth-not-in-rdp-users"),
+        ((a.asked(a.DOMAIN, **rights()), a.member, a.ended("denied", "09:50")), "auth-not-in-rdp-users"),
+        ((a.asked(a.LOCAL, **rights(SeRemoteInteractiveLogonRight=[])), a.ended("denied", "09:50")),
+         "auth-rdp-logon-right-missing"),
         ((a.asked(a.LOCAL, **rights(SeRemoteInteractiveLogonRight=[a.ADMINISTRATORS])), DESKTOP), "auth-rdp-logon-right-missing"),
         ((a.asked(a.LOCAL, **rights(SeRemoteInteractiveLogonRight=[])), DESKTOP), "auth-rdp-logon-right-missing"),
         ((a.asked(a.LOCAL, **rights(SeDenyRemoteInteractiveLogonRight=[a.RDU])), DESKTOP), "auth-rdp-logon-right-missing"),
@@ -49,7 +52,8 @@ def test_a_right_that_is_missing_is_named(changes: tuple[Change, ...], fault: st
         (a.asked(a.LOCAL, **rights(SeDenyRemoteInteractiveLogonRight=["S-1-5-114"])), DESKTOP),
         (a.asked(a.LOCAL, groups=[], **rights(SeRemoteInteractiveLogonRight=[a.SID])), DESKTOP),
         (a.asked(a.DOMAIN, groups=[a.RDU], **rights()), a.member, DESKTOP),
-        (a.asked(a.LOCAL, groups=[]), a.succeeded("signed_in", "09:58")),
+        (a.asked(a.LOCAL, groups=[]), a.ended("signed_in", "09:58")),
+        (a.asked(a.LOCAL), a.ended("denied", "09:50"), a.ended("signed_in", "09:58")),
     ],
 )  # fmt: skip
 def test_a_right_that_is_granted_now_is_no_fault(changes: tuple[Change, ...]) -> None:

@@ -69,6 +69,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     ),
     ArmWrites.delete_run_command.__name__: ("Microsoft.Compute/virtualMachines/runCommands/delete",),
     ArmWrites.put_extension.__name__: ("Microsoft.Compute/virtualMachines/extensions/write",),
+    ArmWrites.delete_extension.__name__: ("Microsoft.Compute/virtualMachines/extensions/delete",),
     ArmWrites.initiate_jit.__name__: ("Microsoft.Security/locations/jitNetworkAccessPolicies/initiate/action",),
     ArmWrites.poll.__name__: ("Microsoft.Compute/locations/operations/read",),
 }
@@ -81,7 +82,7 @@ _LEFT_OUT = ("microsoft.classiccompute/",)
 
 #: The optional second way into Windows; without its role it is refused and the report says so.
 _MANAGED = "/virtualmachines/runcommands/"
-_EXTENSIONS = "/extensions/write"
+_EXTENSIONS = ("/extensions/write", "/extensions/delete")
 
 #: How Azure writes the words; the code keeps resource types in lower case.
 _WORDS = (

@@ -83,8 +83,8 @@ def ready(run: Run, journal: Sequence[JournalEntry]) -> Ready:
     if early:
         return Ready(network=early, waiting=waiting)
     guest = tuple(s for s in may if s.layer == "guest")
-    # A restart that nobody approved leaves nothing half open inside, so it does not keep the door shut.
-    inner = [s for s in steps if s.layer != "network" and s.kind not in RESTARTS]
+    # A restart or a tidying-up that nobody approved leaves nothing half open inside, so it does not keep the door shut.
+    inner = [s for s in steps if s.layer != "network" and s.kind not in (*RESTARTS, "delete_extension")]
     settled = {step_id for step_id, entry in last.items() if entry.outcome in SETTLED}
     unsettled = [s for s in inner if s not in guest and s.step_id not in settled]
     network = tuple(s for s in may if s.layer == "network")
@@ -177,6 +177,17 @@ async def power_changed(run: Run, services: Services, step: Step) -> str | None:
         return "the VM could not be read before the restart"
     now = power_word(machine)
     return None if now == step.expected else f"the VM was {step.expected} when this was planned and is {now} now"
+
+
+async def extension_changed(services: Services, step: Step) -> str | None:
+    """Why an extension is not the failed one that the plan saw, or None: it is."""
+    name = str(step.target["extension"])
+    present = await services.reads.resource(f"{step.target['vm_id']}/extensions/{name}")
+    if isinstance(present, Unavailable):
+        return f"the extension {name} could not be read before it was to be removed: {present.detail}"
+    properties = present.value.get("properties")
+    state = str(properties.get("provisioningState", "")) if isinstance(properties, dict) else ""
+    return None if state.lower() == "failed" else f"the extension {name} is {state or 'in an unknown state'} now"
 
 
 async def start_repair(

@@ -260,6 +260,12 @@ async def _act_platform(run: Run, services: Services, steps: Sequence[Step]) -> 
     elif kind == "vm_access":
         step = entries[0].step
         started = await services.writes.put_extension(run.target.vm_id, str(step.target["extension"]), step.desired)
+    elif kind == "delete_extension":
+        step = entries[0].step
+        if changed := await execution.extension_changed(services, step):
+            await finish(services, entries[0], Outcome.STALE, detail=changed)
+            return next_pass(run)
+        started = await services.writes.delete_extension(run.target.vm_id, str(step.target["extension"]))
     elif changed := await execution.power_changed(run, services, entries[0].step):
         await finish(services, entries[0], Outcome.STALE, detail=changed)
         return next_pass(run)
@@ -348,7 +354,7 @@ async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
 
 async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: datetime) -> Run:
     operation_id = str(wait.operation_id)
-    if wait.purpose in ("start_vm", "restart_vm", "vm_access"):
+    if wait.purpose in ("start_vm", "restart_vm", "vm_access", "delete_extension"):
         ended = await poll_write(services, operation_id, until)
         if isinstance(ended, Started):
             return run.model_copy(update={"due_at": _in(services, ended.retry_after_s)})

@@ -150,6 +150,10 @@ class ArmWrites(Protocol):
         """Creates or replaces one extension of a VM; the operation is returned as `Started`."""
         ...
 
+    async def delete_extension(self, vm_id: str, name: str) -> WriteOutcome:
+        """Deletes one extension of a VM; the operation is returned as `Started`."""
+        ...
+
     async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
         """Asks Defender for just-in-time access."""
         ...

@@ -176,7 +176,13 @@ async def _recover(run: Run, services: Services) -> Run:
 
 _DID_NOTHING = (Outcome.NOT_STARTED, Outcome.STALE, Outcome.REFUSED)
 
-_CLOSES = {"repair": "guest", "start_vm": "platform", "restart_vm": "platform", "vm_access": "platform"}
+_CLOSES = {
+    "repair": "guest",
+    "start_vm": "platform",
+    "restart_vm": "platform",
+    "vm_access": "platform",
+    "delete_extension": "platform",
+}
 """The layer whose journal rows the end of an operation closes."""
 
 

@@ -268,6 +268,10 @@ class FakeWrites:
             return instead
         return OutcomeUnknown(instead) if instead else Completed(None)
 
+    async def delete_extension(self, vm_id: str, name: str) -> WriteOutcome:
+        """Not used: no fake VM has an extension."""
+        raise AssertionError(f"DELETE extension {name} of {vm_id}")
+
     async def put_extension(self, vm_id: str, name: str, body: JsonObject) -> WriteOutcome:
         """Lets RDP answer again, as the VMAccess extension does; with the same tag a second time it does nothing."""
         instead = self._world.begin("put_extension", f"{name} {body['properties']['forceUpdateTag']}")

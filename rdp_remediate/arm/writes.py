@@ -193,24 +193,30 @@ class AzureWrites(ArmWrites):
 
     async def put_extension(self, vm_id: str, name: str, body: JsonObject) -> WriteOutcome:
         """Creates or replaces one extension of a VM; the operation is returned as `Started`."""
+        return await self._extension("PUT", vm_id, name, body)
+
+    async def delete_extension(self, vm_id: str, name: str) -> WriteOutcome:
+        """Deletes one extension of a VM; the operation is returned as `Started`."""
+        return await self._extension("DELETE", vm_id, name, None)
+
+    async def _extension(self, method: str, vm_id: str, name: str, body: JsonObject | None) -> WriteOutcome:
         arm = _id_of_type(f"{vm_id.rstrip('/')}/extensions/{name}", "microsoft.compute/virtualmachines/extensions")
         if arm is None:
             return _MALFORMED_ID
-        asked = f"PUT extension {name} of VM {arm.names[0]}"
+        asked, params = f"{method} extension {name} of VM {arm.names[0]}", {"api-version": _EXTENSION_API}
 
-        async def put() -> WriteOutcome:
-            params = {"api-version": _EXTENSION_API}
+        async def write() -> WriteOutcome:
             try:
                 with correlated(self._correlation_id):
-                    answer = await self._clients.send("PUT", arm.text, params=params, json=body)
+                    answer = await self._clients.send(method, arm.text, params=params, json=body)
             except FAILURES as error:
                 return write_failure(error, asked)
             if answer.status >= 300:
                 return _refused(answer, asked)
             # The operation's end is all that counts; the resource holds nothing that is needed.
-            return self._outcome(begin(answer, method="PUT", url=arm.text, asked=asked, wants_result=False))
+            return self._outcome(begin(answer, method=method, url=arm.text, asked=asked, wants_result=False))
 
-        return await self._shielded(put())
+        return await self._shielded(write())
 
     async def initiate_jit(self, policy_id: str, body: JsonObject) -> WriteOutcome:
         """Asks Defender for just-in-time access."""

@@ -11,7 +11,7 @@ Source: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/
 from collections.abc import Sequence
 
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.fixes.fix import Draft, Refused
+from rdp_remediate.fixes.fix import Draft, Refused, locked
 from rdp_remediate.models.fact import Reason, Unavailable
 from rdp_remediate.models.plan import Risk
 from rdp_remediate.models.report import Effect, Finding, FindingStatus
@@ -42,6 +42,8 @@ def last_resort(facts: Facts, findings: Sequence[Finding]) -> Draft | Refused | 
         return None
     if any(f.status in (FindingStatus.FAIL, FindingStatus.BY_DESIGN) and f.effect in _CLOSED for f in findings):
         return None
+    if (refused := locked(facts)) is not None:
+        return refused
     question = ask(facts)
     proof = reachability(facts)
     unanswered = [one for one in proof.probes if one.proves == "nothing"]

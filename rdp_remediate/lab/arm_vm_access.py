@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from rdp_remediate.lab.arm_compute import VM, existing_vm
-from rdp_remediate.lab.arm_http import ArmError, Call, Reply, Route, not_found
+from rdp_remediate.lab.arm_http import NOTHING, ArmError, Call, Reply, Route, not_found
 from rdp_remediate.lab.arm_run_command import AGENT_SILENT
 from rdp_remediate.lab.operations import OperationError
 
@@ -81,11 +81,46 @@ async def put_extension(call: Call) -> Reply:
 
 
 async def get_extension(call: Call) -> Reply:
-    """GET of an extension that was put here."""
-    resource = call.world.extensions.get(call.path.rstrip("/").lower())
+    """GET of an extension that was put here, or that the VM's instance view lists."""
+    resource = _found(call)
     if resource is None:
         raise not_found(call.path.rstrip("/"))
     return Reply(200, resource)
+
+
+def _found(call: Call) -> dict[str, Any] | None:
+    key, name = call.path.rstrip("/"), call.params["name"]
+    if key.lower() in call.world.extensions:
+        return call.world.extensions[key.lower()]
+    for one in call.world.instance_views.get(call.parent(2).lower(), {}).get("extensions", []):
+        if one["name"].lower() == name.lower():
+            failed = any("failed" in str(status.get("code", "")) for status in one.get("statuses", []))
+            publisher, _, kind = str(one.get("type", "")).rpartition(".")
+            properties = {
+                "publisher": publisher,
+                "type": kind,
+                "provisioningState": "Failed" if failed else "Succeeded",
+            }
+            resource_type = "Microsoft.Compute/virtualMachines/extensions"
+            return {"name": one["name"], "id": key, "type": resource_type, "properties": properties}
+    return None
+
+
+async def delete_extension(call: Call) -> Reply:
+    """DELETE of an extension: 202 with both headers, 204 when there is none."""
+    vm_id, name = call.parent(2), call.params["name"]
+    existing_vm(call, vm_id)
+    key = call.path.rstrip("/").lower()
+    if _found(call) is None:
+        return Reply(204, NOTHING)
+
+    async def work() -> None:
+        call.world.extensions.pop(key, None)
+        listed = call.world.instance_views.get(vm_id.lower(), {}).get("extensions", [])
+        listed[:] = [one for one in listed if one["name"].lower() != name.lower()]
+
+    operations = call.context.operations
+    return operations.accepted(call, operations.start(call, "compute", "read", work))
 
 
 def _reset(state: dict[str, Any]) -> dict[str, Any]:
@@ -110,5 +145,6 @@ def routes() -> list[Route]:
     path = f"{VM}/extensions/{{name}}"
     return [
         Route("PUT", path, f"{base}/write", put_extension),
+        Route("DELETE", path, f"{base}/delete", delete_extension),
         Route("GET", path, f"{base}/read", get_extension),
     ]

@@ -27,9 +27,12 @@ class Wait(Document):
 
     kind: Literal["operation", "until", "approval"]
     operation_id: str | None = Field(default=None, description="row in the store that holds the poll state")
-    purpose: Literal["collect", "slice", "repair", "start_vm", "restart_vm", "vm_access", "settle", "busy"] | None = (
-        None
-    )
+    purpose: (
+        Literal[
+            "collect", "slice", "repair", "start_vm", "restart_vm", "vm_access", "delete_extension", "settle", "busy"
+        ]
+        | None
+    ) = None
     until: UtcTime | None = None
     step_ids: list[str] = []
 

@@ -97,7 +97,8 @@ async def approved(lab: Lab, services: Services, run_id: str) -> Run:
     run = await services.ledger.load(run_id)
     assert run is not None
     assert run.wait is not None
-    messages = [await worker.approve(services.ledger, run_id, run.wait.step_ids[0], "ada@example.com")]
+    asked = run.wait.step_ids
+    messages = [await worker.approve(services.ledger, run_id, asked[0], "ada@example.com")]
 
     async def opened() -> Services:
         return services
@@ -107,7 +108,7 @@ async def approved(lab: Lab, services: Services, run_id: str) -> Run:
             await worker.advance_one(message, opened)
         run = await services.ledger.load(run_id)
         assert run is not None
-        if run.phase is Phase.DONE:
+        if run.phase is Phase.DONE or (run.wait and run.wait.kind == "approval" and run.wait.step_ids != asked):
             return run
         messages = [RunMessage(run_id=run_id, seq=run.seq)]
         await services.clock.sleep(0.05)
@@ -174,3 +175,24 @@ async def test_another_instance_of_the_extension_is_refused_by_the_lab_as_by_azu
         refused = await services.writes.put_extension(lab.vm_id, "enablevmaccess", body)
         assert isinstance(refused, Rejected)
         assert refused.code == "MultipleExtensionsPerHandlerNotAllowed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["still failed", "repaired meanwhile"])
+async def test_a_failed_vmaccess_extension_is_removed_when_a_person_says_so(meanwhile: bool, tmp_path: Path) -> None:
+    async with wired("healthy", "modelled", tmp_path) as (lab, services, settings):
+        status = {"code": "ProvisioningState/failed/1", "message": "0x800708C5 the password"}
+        row = {"name": "enablevmaccess", "type": "Microsoft.Compute.VMAccessAgent", "statuses": [status]}
+        lab.world.instance_views[lab.vm_id.lower()].setdefault("extensions", []).append(row)
+        one = await played(lab, services, settings)
+        assert one.report.verdict.status == "reachable"
+        assert one.writes() == []
+        if meanwhile:
+            # Between the second look and the deletion somebody's own reset succeeds.
+            path = f"{lab.vm_id}/extensions/enablevmaccess"
+            body = {"properties": {"provisioningState": "Succeeded"}}
+            lab.failures.add(path, method="GET", status=200, body=body, times=None)
+        run = await approved(lab, services, one.run.run_id)
+        entry = (await services.ledger.journal(run.run_id))[0]
+        deleted = lab.requests.matching("/extensions/enablevmaccess", "DELETE")
+        assert (entry.outcome, len(deleted)) == ((Outcome.STALE, 0) if meanwhile else (Outcome.APPLIED, 1))

@@ -95,7 +95,7 @@ def test_it_is_not_the_question(changes: tuple[f.Change, ...]) -> None:
 )
 def test_why_it_is_refused_is_said_exactly(change: f.Change, code: str, said: str) -> None:
     made = planned(*SILENT, change)
-    assert made.steps == []
+    assert NAME not in {step.fix for step in made.steps}
     [refused] = [one for one in made.refusals if one.fault == NAME]
     assert refused.code == code
     assert said in refused.why
@@ -115,8 +115,8 @@ def test_another_port_on_purpose_is_a_refusal() -> None:
 
 
 def test_its_own_instance_and_those_of_others_stand_in_no_way() -> None:
-    assert [one.fix for one in planned(*SILENT, extension(EXTENSION.upper())).steps] == [NAME]
-    assert [one.fix for one in planned(*SILENT, extension("AMA", kind="Microsoft.Azure.Monitor")).steps] == [NAME]
+    for change in (extension(EXTENSION.upper()), extension("AMA", kind="Microsoft.Azure.Monitor")):
+        assert NAME in {step.fix for step in planned(*SILENT, change).steps}
 
 
 def test_it_is_done_once_in_a_run() -> None:

@@ -187,6 +187,9 @@ class FakeWrites:
     async def delete_run_command(self, vm_id: str, name: str) -> WriteOutcome:
         raise AssertionError(name)
 
+    async def delete_extension(self, vm_id: str, name: str) -> WriteOutcome:
+        raise AssertionError(name)
+
     async def put_extension(self, vm_id: str, name: str, body: Any) -> WriteOutcome:
         raise AssertionError(name)
 

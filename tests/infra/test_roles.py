@@ -58,7 +58,7 @@ def test_words_of_resource_types_are_spelt_as_azure_spells_them(generator: Modul
 def test_every_permission_of_a_fix_is_given(roles: dict[str, Any]) -> None:
     needed = {permission.lower() for fix in all_fixes() for permission in fix.permissions}
     assert needed
-    assert needed - actions(roles, "diagnose", "guest", "remediate") == set()
+    assert needed - actions(roles, "diagnose", "guest", "remediate", "vm_access") == set()
 
 
 def test_the_reading_role_changes_nothing(roles: dict[str, Any]) -> None:
@@ -87,9 +87,13 @@ def test_what_is_never_done_is_not_allowed(roles: dict[str, Any]) -> None:
 
 def test_managed_run_commands_are_a_right_of_their_own_and_vmaccess_too(roles: dict[str, Any]) -> None:
     base = "microsoft.compute/virtualmachines/runcommands"
+    extension = "microsoft.compute/virtualmachines/extensions"
     assert actions(roles, "managed_guest") == {f"{base}/read", f"{base}/write", f"{base}/delete"}
     assert not any("/runcommands/" in one for one in actions(roles, "diagnose", "guest", "remediate"))
-    assert actions(roles, "vm_access") == {"microsoft.compute/virtualmachines/extensions/write"}
-    assert not any("/extensions/write" in one for one in actions(roles, "diagnose", "guest", "remediate"))
+    assert actions(roles, "vm_access") == {f"{extension}/write", f"{extension}/delete"}
+    assert not any(
+        one.endswith(("/extensions/write", "/extensions/delete"))
+        for one in actions(roles, "diagnose", "guest", "remediate")
+    )
     assert "param allowVmAccess bool = false" in (INFRA / "main.bicep").read_text(encoding="utf-8")
     assert "param allowManagedRunCommands bool = false" in (INFRA / "main.bicep").read_text(encoding="utf-8")

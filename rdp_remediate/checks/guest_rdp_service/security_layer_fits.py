@@ -4,7 +4,7 @@ from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.rdp_security import listener_setting
-from rdp_remediate.models.report import Confidence, Effect, Hop
+from rdp_remediate.models.report import Effect, Hop
 
 
 @check(
@@ -39,7 +39,6 @@ def security_layer_fits(facts: Facts) -> Outcome:
             "nla-required-with-rdp-layer",
             "NLA is required, but the security layer is RDP (0), which has no TLS for it.",
             Effect.BLOCKS,
-            Confidence.LIKELY,
             **evidence,
         )
     if layer.value == 2 and level.value == 1:

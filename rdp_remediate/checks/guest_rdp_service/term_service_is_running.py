@@ -11,7 +11,11 @@ from rdp_remediate.facts.term_service import is_own_dll, obstacle, service_dll
 from rdp_remediate.models.report import Hop
 
 
-@check(hop=Hop.GUEST_RDP_SERVICE, faults=("termservice-stopped", "termservice-disabled"), requires=("vm_is_running",))
+@check(
+    hop=Hop.GUEST_RDP_SERVICE,
+    faults=("termservice-stopped", "termservice-disabled"),
+    requires=("vm_is_running", "windows_setup_is_finished"),
+)
 def term_service_is_running(facts: Facts) -> Outcome:
     """Remote Desktop Services (TermService) is running.
 

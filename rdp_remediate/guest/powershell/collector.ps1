@@ -265,6 +265,13 @@ function Select-Share([int]$Slice) {
         'FWP\PrivateProfile\Services\RemoteDesktop' = , 'Enabled'
         'FWP\PublicProfile\Services\RemoteDesktop' = , 'Enabled'
         'FWP\StandardProfile\Services\RemoteDesktop' = , 'Enabled'
+        'SCH\Protocols\TLS 1.2\Server' = 'Enabled', 'DisabledByDefault'
+        'SCH\Protocols\TLS 1.3\Server' = 'Enabled', 'DisabledByDefault'
+        'SCH\Protocols\TLS 1.1\Server' = 'Enabled', 'DisabledByDefault'
+        'SCH\Protocols\TLS 1.0\Server' = 'Enabled', 'DisabledByDefault'
+        'SSL\00010002' = , 'Functions'
+        'SETUP' = 'SystemSetupInProgress', 'OOBEInProgress'
+        'TS\ClusterSettings' = , 'SessionDirectoryRedirectionIP'
     }
     $services = 'TermService', 'UmRdpService', 'SessionEnv', 'RpcSs', 'BFE', 'mpssvc'
     if ($Slice -eq 1) {

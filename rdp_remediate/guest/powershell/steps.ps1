@@ -11,6 +11,7 @@ $script:writableValues = @{
     'RT\MaxConnectionTime' = 'DWord'; 'RT\MaxDisconnectionTime' = 'DWord'; 'RT\fInheritMaxIdleTime' = 'DWord'
     'RT\fInheritMaxSessionTime' = 'DWord'; 'RT\fInheritMaxDisconnectionTime' = 'DWord'
     'RT\fQueryUserConfigFromLocalMachine' = 'DWord'; 'RT\fQueryUserConfigFromDC' = 'DWord'
+    'TS\ClusterSettings\SessionDirectoryRedirectionIP' = 'String'
     'LSA\disabledomaincreds' = 'DWord'; 'LSA\Kerberos\Parameters\MaxTokenSize' = 'DWord'
     'CV\Winlogon\WinStationsDisabled' = 'String'
 }

@@ -26,7 +26,7 @@ _MOST_NAMES = 5
 
 
 @fix(
-    faults=("nsg-open-to-internet",),
+    faults=("nsg-open-to-internet", "brute-force-in-progress"),
     layer="network",
     order=15,
     permissions=(

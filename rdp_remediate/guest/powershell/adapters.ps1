@@ -169,7 +169,7 @@ function Read-Adapters {
     }
     catch { Add-Failure 'adapters.crashed_driver' $_ }
     if (-not $script:fullLanguage) {
-        Add-Unavailable 'adapters.blocked' 'not_supported' 'ConstrainedLanguage cannot read the data of events by name'
+        Add-Unavailable 'adapters.blocked' 'not_supported' 'needs FullLanguage'
         return
     }
     try {

@@ -87,7 +87,7 @@ function Get-FirewallChanges {
 
 function Read-Changes {
     if (-not $script:fullLanguage) {
-        Add-Unavailable 'changes' 'not_supported' 'ConstrainedLanguage cannot read the data of events by name'
+        Add-Unavailable 'changes' 'not_supported' 'needs FullLanguage'
         return
     }
     $script:found = @()

@@ -235,7 +235,7 @@ function Read-Certificate {
 
 function Read-SelfProbe([string]$Address) {
     if (-not $script:fullLanguage) {
-        Add-Unavailable 'self_probe' 'not_supported' 'ConstrainedLanguage has no sockets'
+        Add-Unavailable 'self_probe' 'not_supported' 'needs FullLanguage'
         return
     }
     try {
@@ -265,13 +265,6 @@ function Select-Share([int]$Slice) {
         'FWP\PrivateProfile\Services\RemoteDesktop' = , 'Enabled'
         'FWP\PublicProfile\Services\RemoteDesktop' = , 'Enabled'
         'FWP\StandardProfile\Services\RemoteDesktop' = , 'Enabled'
-        'SCH\Protocols\TLS 1.2\Server' = 'Enabled', 'DisabledByDefault'
-        'SCH\Protocols\TLS 1.3\Server' = 'Enabled', 'DisabledByDefault'
-        'SCH\Protocols\TLS 1.1\Server' = 'Enabled', 'DisabledByDefault'
-        'SCH\Protocols\TLS 1.0\Server' = 'Enabled', 'DisabledByDefault'
-        'SSL\00010002' = , 'Functions'
-        'SETUP' = 'SystemSetupInProgress', 'OOBEInProgress'
-        'TS\ClusterSettings' = , 'SessionDirectoryRedirectionIP'
     }
     $services = 'TermService', 'UmRdpService', 'SessionEnv', 'RpcSs', 'BFE', 'mpssvc'
     if ($Slice -eq 1) {

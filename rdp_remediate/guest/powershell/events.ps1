@@ -52,7 +52,7 @@ function Get-EventRows([string]$Log, [string]$Provider, $Ids) {
 
 function Read-Events {
     if (-not $script:fullLanguage) {
-        Add-Unavailable 'events' 'not_supported' 'ConstrainedLanguage cannot read the data of events'
+        Add-Unavailable 'events' 'not_supported' 'needs FullLanguage'
         return
     }
     # Each query fails alone; the same event with the same data is told once, with its latest time and its number.

@@ -36,7 +36,7 @@ function Read-TermServiceConfiguration($Seen) {
     catch { Add-Failure 'remote_desktop.missing_dependencies' $_ }
     if (-not $service.account -or $service.account -eq 'NT AUTHORITY\NetworkService') { return }
     if (-not $script:fullLanguage) {
-        Add-Unavailable 'remote_desktop.account_sid' 'not_supported' 'ConstrainedLanguage cannot translate accounts'
+        Add-Unavailable 'remote_desktop.account_sid' 'not_supported' 'needs FullLanguage'
         return
     }
     try { $Seen.account_sid = Get-AccountSid $service.account }

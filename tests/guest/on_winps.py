@@ -67,7 +67,7 @@ def set_(value: Any, *path: Any) -> Op:
     return {"path": list(path), "value": value}
 
 
-def step(kind: str, target: dict[str, str], expected: Any, desired: Any, **more: Any) -> Step:
+def step(kind: str, target: dict[str, Any], expected: Any, desired: Any, **more: Any) -> Step:
     """Returns a step as a plan sends it."""
     return {
         "id": more.pop("id", "g1"),

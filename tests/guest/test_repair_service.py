@@ -30,10 +30,9 @@ UNDOABLE: list[tuple[str, list[Op], Any, Any]] = [
 
 
 @pytest.mark.parametrize("base", BASES)
-@pytest.mark.parametrize(("kind", "ops", "before", "after"), UNDOABLE, ids=[case[0] for case in UNDOABLE])
-def test_a_service_is_put_right_and_back(
-    winps: Winps, base: str, kind: str, ops: list[Op], before: Any, after: Any
-) -> None:
+@pytest.mark.parametrize("case", UNDOABLE, ids=[case[0] for case in UNDOABLE])
+def test_a_service_is_put_right_and_back(winps: Winps, base: str, case: tuple[str, list[Op], Any, Any]) -> None:
+    kind, ops, before, after = case
     state = winps.prepare(base, ops)
     steps = [step(kind, TERM, before, after), step("service_state", TERM, "Stopped", "Running", id="g2")]
     repaired = repair(winps, state, steps)

@@ -63,6 +63,11 @@ def test_no_step_ever_does_what_is_never_done() -> None:
                 "service_start",
                 "service_state",
                 "service_restart",
+                "service_account",
+                "service_dependencies",
+                "service_recovery",
+                "session",
+                "port_owner",
                 "firewall_rule",
                 "firewall_profile",
                 "security_rule",
@@ -75,7 +80,9 @@ def test_no_step_ever_does_what_is_never_done() -> None:
                 assert properties["sourceAddressPrefix"] not in ("*", "Internet", "0.0.0.0/0", "Any")
                 assert properties["destinationPortRange"] == "3389"
             if step.kind == "registry":
-                assert step.target["path"].split("\\")[0] in ("TS", "RT"), "the policy keys are not ours"
+                path = step.target["path"]
+                ours = path.split("\\")[0] in ("TS", "RT") or path == r"CV\Winlogon\WinStationsDisabled"
+                assert ours, "the policy keys are not ours"
             if step.kind == "firewall_rule":
                 assert step.target["rule"].startswith("RemoteDesktop-UserMode-In-"), "by name, never by group"
 

@@ -147,7 +147,7 @@ class _Run:
 
     def _registry_refusal(self, path: str, desired: Any) -> str | None:
         short_key, _, name = path.rpartition("\\")
-        is_text = path == r"TS\WinStations\SelfSignedCertStore"
+        is_text = path in (r"TS\WinStations\SelfSignedCertStore", r"CV\Winlogon\WinStationsDisabled")
         if not is_text and name not in _DWORDS.get(short_key, set()):
             return f"{path} is not a value that is written here"
         if desired is not None:

@@ -13,6 +13,8 @@ OUT_RULE = "CoreNet-GP-LSASS-Out-TCP"
 RULES = ("firewall", "rules", {"name": RULE})
 ADAPTER = ("network", "adapters", {"name": "Ethernet"})
 NIC = {"adapter": "Ethernet"}
+TARGET_3389: Any = {"rule": RULE, "port": 3389}
+TARGET_3390: Any = {"rule": CUSTOM, "port": 3390}
 BLOCKING: dict[str, Any] = {
     "name": "{0D9A51B2-7C1E-4F80-B0A4-5E3C9D7F1A22}", "display_name": "Block RDP", "group": "", "display_group": "",
     "enabled": True, "direction": "Inbound", "action": "Block", "profiles": ["Any"], "protocol": "TCP",
@@ -53,13 +55,13 @@ CASES = [
     Case(
         "rule gone",
         [{"path": list(RULES), "remove": True}],
-        [step("firewall_rule_created", {"rule": RULE, "port": 3389}, None, 3389)],
+        [step("firewall_rule_created", TARGET_3389, None, 3389)],
         [("firewall.rule.add", RULE)],
     ),
     Case(
         "custom port",
         [set_(["DWord", 3390], "registry", RT, "PortNumber")],
-        [step("firewall_rule_created", {"rule": CUSTOM, "port": 3390}, None, 3390)],
+        [step("firewall_rule_created", TARGET_3390, None, 3390)],
         [("firewall.rule.add", CUSTOM)],
     ),
     filtered("service", "service", "sessionenv", "sessionenv", "termservice"),
@@ -117,15 +119,15 @@ def test_repair_repeat_and_undo_elsewhere(winps: Winps, base: str, case: Case) -
 
 def test_an_address_of_dhcp_and_the_typed_in_one_again(winps: Winps) -> None:
     ops = [set_(False, *ADAPTER, "dhcp_enabled"), set_([address("10.0.0.40")], "network", "addresses")]
-    offer = {"address": "10.0.0.4", "prefix_length": 24, "gateway": "10.0.0.1", "dns_servers": ["168.63.129.16"]}
-    before = winps.prepare("server2022", [*ops, set_(offer, "network", "dhcp", "offer")])
+    before = winps.prepare("server2022", ops)
     steps = [step("adapter_ipv4", NIC, "static 10.0.0.40/24 10.0.0.1", "dhcp")]
     repaired = repair(winps, before, steps)
     assert repaired.outcomes == ["applied"]
-    assert [one["address"] for one in repaired.answer["addresses"]] == ["10.0.0.4"]
+    assert repaired.answer["adapters"]["nics"][0]["dhcp"] is True
     assert repair(winps, repaired.state, steps).mutations == []
     undone = repair(winps, repaired.state, undo_of(steps))
     assert undone.outcomes == ["applied"]
+    assert undone.answer["adapters"]["nics"][0]["dhcp"] is False
     assert [one["address"] for one in undone.answer["addresses"]] == ["10.0.0.40"]
     assert undone.answer["adapters"]["nics"][0]["gateways"] == ["10.0.0.1"]
 
@@ -176,8 +178,8 @@ def test_the_rule_for_the_domain_and_a_secondary_address(winps: Winps) -> None:
 
 
 REFUSED = [
-    step("firewall_rule_created", {"rule": "Other", "port": 3389}, None, 3389),
-    step("firewall_rule_created", {"rule": RULE, "port": 3390}, None, 3390),
+    step("firewall_rule_created", {"rule": "Other"}, None, 3389),
+    step("firewall_rule_created", {"rule": RULE}, None, 3390),
     step("firewall_rule_created", {"rule": "Spooler-In"}, 3389, None),
     step("firewall_rule_filter", {"rule": RULE, "dimension": "edge"}, "Block", "Allow"),
     step("firewall_rule_filter", {"rule": RULE, "dimension": "remote_address"}, "10.0.0.0/8", "Any"),

@@ -131,6 +131,15 @@ function Get-OutboundRules($Profiles, $Active) {
         $rules = @()
         try { $rules = @(Get-NetFirewallRule -PolicyStore ActiveStore -Direction Outbound -Enabled True -Action $action) }
         catch { if ($_.FullyQualifiedErrorId -notlike 'CmdletizationQuery_NotFound*') { throw } }
+        if ($rules.Count -gt 20) {
+            # Many: the programs are read at once, and only rules for lsass or any program are asked one by one.
+            $meant = @{}
+            foreach ($filter in @(Get-NetFirewallApplicationFilter -PolicyStore ActiveStore)) {
+                $program = [string]$filter.Program
+                if ($program -eq 'Any' -or $program -like '*\lsass.exe') { $meant[$filter.InstanceID] = $true }
+            }
+            $rules = @($rules | Where-Object { $meant[$_.InstanceID] })
+        }
         if ($rules.Count -gt 60) { Add-Unavailable 'firewall.outbound' 'truncated' "$($rules.Count) outbound rules, 60 were read" }
         foreach ($rule in @($rules | Select-Object -First 60)) {
             $port = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule

@@ -16,6 +16,7 @@ $WarningPreference = 'SilentlyContinue'
 # include sign_ins.ps1
 # include user_rights.ps1
 # include accounts.ps1
+# include certificates.ps1
 # include collector.ps1
 
 Initialize-Answer

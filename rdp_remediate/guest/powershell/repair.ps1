@@ -18,6 +18,7 @@ $ConfirmPreference = 'None'
 # include sign_ins.ps1
 # include user_rights.ps1
 # include accounts.ps1
+# include certificates.ps1
 # include collector.ps1
 # include record.ps1
 # include steps.ps1

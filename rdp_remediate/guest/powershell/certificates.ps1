@@ -8,8 +8,7 @@ function Get-KeyName($Certificate) {
     try { $name = $Certificate.PrivateKey.CspKeyContainerInfo.UniqueKeyContainerName }
     catch { if (-not $script:fullLanguage) { throw } }
     if (-not $name -and $script:fullLanguage) {
-        $key = [System.Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPrivateKey($Certificate)
-        if ($null -ne $key) { $name = $key.Key.UniqueName }
+        $name = Get-RsaKeyName $Certificate
     }
     if ([string]$name -notmatch '^[\w.-]+$') { throw 'the key of the certificate has no file of its own' }
     [string]$name

@@ -23,6 +23,7 @@ $ConfirmPreference = 'None'
 # include record.ps1
 # include steps.ps1
 # include steps_accounts.ps1
+# include steps_certificate.ps1
 
 Initialize-Answer
 $asked = $null

@@ -7,7 +7,7 @@ import pytest
 
 from rdp_remediate.facts.certificates import READ, WRITE, network_service_may
 from tests import factories as f
-from tests.checks.guest_rdp_service.test_rdp_security import finding, logged
+from tests.checks.guest_rdp_service.test_rdp_security import finding, logged, planned
 from tests.deciding.certificates import DECIDING
 from tests.factories import Change, healthy_bundle
 
@@ -111,3 +111,19 @@ def test_variants_and_what_is_near(check: str, changes: tuple[Change, ...], stat
 )
 def test_access_lists(sddl: str, right: int, may: bool | None) -> None:
     assert network_service_may(sddl, right) is may
+
+
+@pytest.mark.parametrize("fault", ["cert-machinekeys-acl", "cert-custom-private-key-acl"])
+def test_a_person_decides_who_reads_a_key(fault: str) -> None:
+    steps = [step for step in planned(*CASES[fault][1]).steps if fault in step.faults]
+    assert [step.kind for step in steps] == ["key_acl", "service_restart"]
+    assert steps[0].desired == f"{CLOSED}(A;;FR;;;NS)"
+    assert all(step.approval is not None for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [(cert(folder_acl=CLOSED), "by_hand"), (cert(key_acl=f"{CLOSED}(D;;FR;;;NS)", key_file="x"), "denied_on_purpose")],
+)
+def test_what_a_person_must_mend(change: Change, code: str) -> None:
+    assert [one.code for one in planned(change).refusals] == [code]

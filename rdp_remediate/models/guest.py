@@ -138,6 +138,13 @@ class CertificateSection(Document):
     )
     custom: bool = Field(description="True if RT\\SSLCertificateSHA1Hash names it")
     not_after: UtcTime | None = None
+    key_acl: str | None = Field(
+        default=None, description="SDDL of the file of its key, unless NETWORK SERVICE plainly reads it"
+    )
+    key_file: str | None = Field(default=None, description="the path of that file, if key_acl is told")
+    folder_acl: str | None = Field(
+        default=None, description="SDDL of the MachineKeys folder, unless it is as Windows sets it up"
+    )
 
 
 class Address(Document):

@@ -19,6 +19,7 @@ $WarningPreference = 'SilentlyContinue'
 # include accounts.ps1
 # include system.ps1
 # include remote_desktop.ps1
+# include certificates.ps1
 # include collector.ps1
 
 Initialize-Answer

@@ -208,31 +208,6 @@ function Read-Addresses {
     catch { Add-Failure 'addresses' $_ }
 }
 
-function Read-Certificate {
-    try {
-        $wanted = $null
-        $bound = $script:answer.registry['RT\SSLCertificateSHA1Hash']
-        if ($bound -is [hashtable]) { $wanted = $bound.Binary }
-        $own = @(Get-ChildItem -Path 'Cert:\LocalMachine\Remote Desktop')
-        $found = $null
-        if ($wanted) {
-            $found = @($own) + @(Get-ChildItem -Path 'Cert:\LocalMachine\My') |
-                Where-Object { $_.Thumbprint -eq $wanted } | Select-Object -First 1
-        }
-        $custom = $null -ne $found
-        # Without a binding, or when the bound one is not there (events 1051, 1055), the self-signed one is used.
-        if ($null -eq $found) { $found = $own | Sort-Object NotAfter -Descending | Select-Object -First 1 }
-        $thumbprint = $null
-        $until = $null
-        if ($null -ne $found) {
-            $thumbprint = ([string]$found.Thumbprint).ToUpperInvariant()
-            $until = ConvertTo-UtcText $found.NotAfter
-        }
-        $script:answer.certificate = @{bound_thumbprint = $thumbprint; custom = $custom; not_after = $until }
-    }
-    catch { Add-Failure 'certificate' $_ }
-}
-
 function Read-SelfProbe([string]$Address) {
     if (-not $script:fullLanguage) {
         Add-Unavailable 'self_probe' 'not_supported' 'needs FullLanguage'

@@ -77,3 +77,8 @@ function Get-EventData($Record) {
     if ($null -ne $binary) { $data['Binary'] = [string]$binary.InnerText }
     $data
 }
+
+function Get-RsaKeyName($Certificate) {
+    $key = [System.Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPrivateKey($Certificate)
+    if ($null -ne $key) { $key.Key.UniqueName }
+}

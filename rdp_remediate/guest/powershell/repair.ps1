@@ -20,6 +20,7 @@ $ConfirmPreference = 'None'
 # include sign_in_limits.ps1
 # include accounts.ps1
 # include system.ps1
+# include certificates.ps1
 # include collector.ps1
 # include record.ps1
 # include steps.ps1
@@ -32,6 +33,7 @@ $ConfirmPreference = 'None'
 # include record.ps1
 # include steps.ps1
 # include steps_service.ps1
+# include steps_certificate.ps1
 
 Initialize-Answer
 $asked = $null

@@ -1,0 +1,80 @@
+"""May TermService read the private key of the listener's certificate?"""
+
+from rdp_remediate.checks.check import check
+from rdp_remediate.checks.outcome import Outcome, failed, passed, unknown
+from rdp_remediate.facts.certificates import READ, WRITE, network_service_may
+from rdp_remediate.facts.facts import Facts
+from rdp_remediate.facts.need import UnseenError, need
+from rdp_remediate.facts.rdp_security import rdp_layer_serves
+from rdp_remediate.models.fact import Reason, Unavailable
+from rdp_remediate.models.report import Confidence, Effect, Hop
+
+RCM = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
+
+
+@check(
+    hop=Hop.GUEST_RDP_SERVICE,
+    faults=("cert-machinekeys-acl", "cert-custom-private-key-acl"),
+    requires=("vm_is_running",),
+)
+def certificate_key_is_readable(facts: Facts) -> Outcome:
+    r"""TermService may read the private key of its certificate, and Windows may make a new one.
+
+    Why: TermService runs as NETWORK SERVICE. If that may not read the key file every TLS handshake fails (Schannel 36870,
+        0x8009030D); for a bound certificate Windows may fall back to its own (event 1055). If nobody may put keys into the
+        MachineKeys folder an expired certificate is not replaced (events 1057, 1058).
+    Evidence: the access lists of the key file and of MachineKeys; events 36870, 1057 and 1058 of the last days.
+    By hand:
+        * cert-machinekeys-acl: first save the lists with `icacls $env:ProgramData\Microsoft\Crypto\RSA\MachineKeys /save
+          $env:ProgramData\machinekeys.txt /t /c`. Then on the key file only: `icacls
+          $env:ProgramData\Microsoft\Crypto\RSA\MachineKeys\f686aace6942fb7f7ceb231212eef4a4_* /grant *S-1-5-18:F *S-1-5-20:R`, and if
+          the folder lost its entries `icacls $env:ProgramData\Microsoft\Crypto\RSA\MachineKeys /grant *S-1-5-32-544:F
+          "*S-1-1-0:(R,W)"`. Before any certificate is deleted. Last `Restart-Service SessionEnv -Force; Restart-Service TermService
+          -Force`, which disconnects sessions.
+        * cert-custom-private-key-acl: `icacls "<key_file>" /grant *S-1-5-20:R`, then `Restart-Service TermService -Force`, which
+          disconnects sessions. Only if that is impossible remove SSLCertificateSHA1Hash of RDP-Tcp, so that the self-signed
+          certificate is used; the owner of the certificate decides.
+    See: https://learn.microsoft.com/troubleshoot/windows-server/remote/remote-desktop-listener-certificate-configurations
+    """
+    seen = need(facts.guest.certificate)
+    if "certificate.key" in facts.guest.items:
+        raise UnseenError(facts.guest.items["certificate.key"])
+    reads = True if seen.key_acl is None else network_service_may(seen.key_acl, READ)
+    writes = True if seen.folder_acl is None else network_service_may(seen.folder_acl, WRITE)
+    if reads is None or writes is None:
+        return unknown("An access list of the keys is not understood.", Reason.MALFORMED)
+    serves = rdp_layer_serves(facts)
+    if not reads and seen.custom:
+        refused = _logged(facts, "Schannel", 36870)
+        return failed(
+            "cert-custom-private-key-acl",
+            "NETWORK SERVICE may not read the key of the certificate that is bound to the listener.",
+            Effect.BLOCKS if refused and not serves else Effect.DEGRADES,
+            Confidence.LIKELY,
+            acl=seen.key_acl,
+            key_file=seen.key_file,
+        )
+    if not reads:
+        return failed(
+            "cert-machinekeys-acl",
+            "NETWORK SERVICE may not read the key of the RDP certificate: TLS fails.",
+            Effect.DEGRADES if serves else Effect.BLOCKS,
+            acl=seen.key_acl,
+            key_file=seen.key_file,
+        )
+    if not writes:
+        stuck = _logged(facts, RCM, 1057, 1058) or _logged(facts, "Schannel", 36870)
+        return failed(
+            "cert-machinekeys-acl",
+            "The MachineKeys folder lost its permissions: Windows cannot make a new RDP certificate.",
+            Effect.BLOCKS if stuck and not serves else Effect.DEGRADES,
+            Confidence.LIKELY,
+            acl=seen.folder_acl,
+        )
+    return passed("the key of the certificate is readable and can be made anew")
+
+
+def _logged(facts: Facts, provider: str, *ids: int) -> bool:
+    """Whether Windows logged one of these; what cannot be seen does not make a finding heavier."""
+    found = facts.guest.logged(provider, *ids)
+    return not isinstance(found, Unavailable) and bool(found.value)

@@ -1,0 +1,129 @@
+"""The listener's certificate: faults, what is near them, and what cannot be seen."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from rdp_remediate.facts.certificates import READ, WRITE, network_service_may
+from tests import factories as f
+from tests.checks.guest_rdp_service.test_rdp_security import finding, logged, planned
+from tests.deciding.certificates import DECIDING
+from tests.factories import Change, healthy_bundle
+
+RCM = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
+BINDING, TEMPLATE = r"RT\SSLCertificateSHA1Hash", r"POL\CertTemplateName"
+STORE, FOLDER = r"TS\WinStations\SelfSignedCertStore", r"CV\ProfileList\ProgramData"
+OPEN, CLOSED = "O:SYG:SYD:PAI(A;;0x12019f;;;WD)(A;;FA;;;BA)", "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)"
+YESTERDAY = (healthy_bundle().collected_at - timedelta(days=1)).isoformat()
+TOMORROW = (healthy_bundle().collected_at + timedelta(days=1)).isoformat()
+
+
+def cert(**fields: Any) -> Change:
+    def change(data: Any) -> None:
+        data["guest"]["certificate"].update(fields)
+
+    return change
+
+
+BOUND = f.registry(BINDING, {"Binary": "A94B7E01D35C8F2290E6B4417D0C9A3356F1E288"})
+CASES: dict[str, tuple[str, tuple[Change, ...]]] = {
+    "cert-self-signed-expired-or-missing": ("certificate_is_valid", (cert(not_after=YESTERDAY),)),
+    "cert-custom-thumbprint-missing": ("certificate_is_valid", (BOUND,)),
+    "cert-machinekeys-acl": ("certificate_key_is_readable", (cert(key_acl=CLOSED, key_file="x"),)),
+    "cert-custom-private-key-acl": ("certificate_key_is_readable", (cert(key_acl=CLOSED, key_file="x", custom=True),)),
+    "cert-store-setting-wrong": ("certificate_settings_are_usual", (f.registry(STORE, "TerminalServices"),)),
+    "cert-template-renewal-failed": (
+        "certificate_template_enrols",
+        (f.registry(TEMPLATE, "RemoteDesktopComputer"), logged(RCM, 1064)),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", CASES)
+def test_the_fault_is_named(fault: str) -> None:
+    check, changes = CASES[fault]
+    assert finding(check).status == "pass"
+    one = finding(check, *changes)
+    assert (one.status, one.fault) == ("fail", fault)
+
+
+@pytest.mark.parametrize(("fault", "hidden"), [(fault, fact) for fault in DECIDING for fact in DECIDING[fault]])
+def test_without_a_deciding_fact_nothing_is_said(fault: str, hidden: tuple[str, str | None]) -> None:
+    check, changes = CASES[fault]
+    assert finding(check, *changes, f.hide(*hidden)).status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "status", "effect"),
+    [
+        ("certificate_is_valid", (cert(not_after=TOMORROW),), "pass", None),
+        ("certificate_is_valid", (cert(not_after=YESTERDAY),), "fail", "degrades"),
+        ("certificate_is_valid", (cert(bound_thumbprint=None, not_after=None),), "fail", "blocks"),
+        ("certificate_is_valid", (BOUND, cert(custom=True)), "pass", None),
+        ("certificate_is_valid", (BOUND, cert(custom=True, not_after=YESTERDAY)), "fail", "degrades"),
+        ("certificate_is_valid", (f.registry(BINDING, "A94B"),), "unknown", None),
+        ("certificate_key_is_readable", (cert(key_acl=CLOSED),), "fail", "blocks"),
+        ("certificate_key_is_readable", (cert(key_acl=CLOSED, custom=True),), "fail", "degrades"),
+        (
+            "certificate_key_is_readable",
+            (cert(key_acl=CLOSED, custom=True), logged("Schannel", 36870)),
+            "fail",
+            "blocks",
+        ),
+        ("certificate_key_is_readable", (cert(folder_acl=CLOSED),), "fail", "degrades"),
+        ("certificate_key_is_readable", (cert(folder_acl=CLOSED), logged(RCM, 1058)), "fail", "blocks"),
+        ("certificate_key_is_readable", (cert(folder_acl=f"{OPEN}(A;;FA;;;SY)"),), "pass", None),
+        ("certificate_key_is_readable", (cert(key_acl=f"{CLOSED}(A;;FR;;;AU)"),), "pass", None),
+        ("certificate_key_is_readable", (cert(key_acl="?"),), "unknown", None),
+        ("certificate_key_is_readable", (logged(RCM, 1058),), "pass", None),
+        ("certificate_settings_are_usual", (f.registry(FOLDER, "C:\\ProgramData"),), "pass", None),
+        ("certificate_settings_are_usual", (f.registry(FOLDER, "%ProgramFiles%"),), "fail", "degrades"),
+        ("certificate_settings_are_usual", (f.registry(STORE, None), f.registry(FOLDER, None)), "pass", None),
+        (
+            "certificate_settings_are_usual",
+            (f.registry(STORE, "My"), cert(bound_thumbprint=None, not_after=None)),
+            "fail",
+            "blocks",
+        ),
+        ("certificate_settings_are_usual", (f.registry(STORE, 1),), "unknown", None),
+        ("certificate_template_enrols", (f.registry(TEMPLATE, "RemoteDesktopComputer"),), "pass", None),
+        ("certificate_template_enrols", (logged(RCM, 1064),), "pass", None),
+    ],
+)
+def test_variants_and_what_is_near(check: str, changes: tuple[Change, ...], status: str, effect: str | None) -> None:
+    one = finding(check, *changes)
+    assert (one.status, one.effect) == (status, effect)
+
+
+@pytest.mark.parametrize(
+    ("sddl", "right", "may"),
+    [
+        (OPEN, WRITE, True),
+        (CLOSED, WRITE, False),
+        ("D:PAI(A;;0x120089;;;NS)", READ, True),
+        ("D:PAI(A;;0x120089;;;NS)", WRITE, False),
+        ("D:PAI(A;;FR;;;S-1-5-20)", READ, True),
+        ("D:PAI(D;;FR;;;NS)(A;;FA;;;WD)", READ, False),
+        ("O:SYG:SYD:", READ, False),
+        ("", READ, None),
+    ],
+)
+def test_access_lists(sddl: str, right: int, may: bool | None) -> None:
+    assert network_service_may(sddl, right) is may
+
+
+@pytest.mark.parametrize("fault", ["cert-machinekeys-acl", "cert-custom-private-key-acl"])
+def test_a_person_decides_who_reads_a_key(fault: str) -> None:
+    steps = [step for step in planned(*CASES[fault][1]).steps if fault in step.faults]
+    assert [step.kind for step in steps] == ["key_acl", "service_restart"]
+    assert steps[0].desired == f"{CLOSED}(A;;FR;;;NS)"
+    assert all(step.approval is not None for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [(cert(folder_acl=CLOSED), "by_hand"), (cert(key_acl=f"{CLOSED}(D;;FR;;;NS)", key_file="x"), "denied_on_purpose")],
+)
+def test_what_a_person_must_mend(change: Change, code: str) -> None:
+    assert [one.code for one in planned(change).refusals] == [code]

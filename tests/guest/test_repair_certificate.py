@@ -1,0 +1,57 @@
+"""Repairs of the listener's private key on simulated Windows."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.guest.on_winps import collect, repair
+from tests.winps import Winps
+
+FOLDER = "C:\\ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys"
+CLOSED = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)"
+ENTRY = "(A;;FR;;;NS)"
+
+
+def _closed(winps: Winps) -> tuple[dict[str, Any], str]:
+    state = copy.deepcopy(winps.state("server2022"))
+    path = next(one for one in state["files"] if "\\f686" in one)
+    state["files"][path]["sddl"] = CLOSED
+    return state, path
+
+
+def _step(path: str, expected: str, desired: str) -> dict[str, Any]:
+    return {
+        "id": "s1",
+        "kind": "key_acl",
+        "target": {"path": path},
+        "expected": expected,
+        "desired": desired,
+        "group": "g",
+    }
+
+
+@pytest.mark.slow
+def test_network_service_is_let_read_one_key_and_kept_out_again(winps: Winps) -> None:
+    state, path = _closed(winps)
+    seen = collect(winps, state).answer["certificate"]
+    assert (seen["key_acl"], seen["key_file"]) == (CLOSED, path)
+    done = repair(winps, state, [_step(path, CLOSED, CLOSED + ENTRY)])
+    assert done.outcomes == ["applied"]
+    assert done.state["files"][path]["sddl"] == CLOSED + ENTRY
+    assert done.answer["certificate"]["key_acl"] is None
+    again = repair(winps, done.state, [_step(path, CLOSED, CLOSED + ENTRY)])
+    assert again.outcomes == ["already_true"]
+    undone = repair(winps, done.state, [_step(path, CLOSED + ENTRY, CLOSED)])
+    assert undone.outcomes == ["applied"]
+    assert undone.state["files"][path]["sddl"] == CLOSED
+
+
+@pytest.mark.slow
+def test_nothing_else_is_written(winps: Winps) -> None:
+    state, path = _closed(winps)
+    open_to_all = f"{CLOSED}(A;;FA;;;WD)"
+    other = "C:\\ProgramData\\other"
+    state["files"][other] = {"type": "file", "text": "x", "sddl": CLOSED}
+    steps = [_step(path, CLOSED, open_to_all), _step(other, CLOSED, CLOSED + ENTRY) | {"id": "s2", "group": "h"}]
+    assert repair(winps, state, steps).outcomes == ["refused", "refused"]

@@ -97,6 +97,8 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
         return [], [_refusal(fault, Refused("came_back", _CAME_BACK)) for fault in faults]
     if one.layer == "guest" and (reason := _domain_controller(facts.guest, facts.policy.tags)):
         return [], [_refusal(fault, reason) for fault in faults]
+    if one.layer == "guest" and (reason := _setup_under_way(facts.guest)):
+        return [], [_refusal(fault, reason) for fault in faults]
     steps: list[Step] = []
     refusals: list[Refusal] = []
     try:
@@ -141,6 +143,17 @@ def _domain_controller(guest: GuestFacts, tags: dict[str, str]) -> Refused | Non
             f"This is a domain controller; nothing inside it is changed unless it is tagged {DOMAIN_CONTROLLER_TAG}=allow.",
             "the directory team",
         )
+    return None
+
+
+def _setup_under_way(guest: GuestFacts) -> Refused | None:
+    """A Windows that is not set up is not repaired: a service that is started there only hides what is wrong."""
+    for name in ("SystemSetupInProgress", "OOBEInProgress"):
+        value = guest.registry_number(f"SETUP\\{name}")
+        if not isinstance(value, Unavailable) and value.value not in (None, 0):
+            return Refused(
+                "setup_unfinished", f"Windows' setup is not finished ({name}={value.value}).", "the image's owner"
+            )
     return None
 
 

@@ -22,9 +22,11 @@ def with_one_restart(steps: Sequence[Step], guest: GuestFacts) -> list[Step]:
         steps: In their order; the settings carry `RESTART_GROUP`.
         guest: Where TermService was seen; the settings were planned only if it was.
     """
-    settings = [step for step in steps if step.group == RESTART_GROUP]
-    if not settings:
+    grouped = [step for step in steps if step.group == RESTART_GROUP]
+    if not grouped:
         return list(steps)
+    # What asks for nothing but the restart is part of the one restart.
+    settings = [step for step in grouped if step.kind != "service_restart"]
     service = need(guest.service(TERM_SERVICE))
     if service is None or service.state != "Running":
         starting = {step.group for step in steps if step.target.get("service") == TERM_SERVICE and step.kind in _STARTS}
@@ -35,8 +37,9 @@ def with_one_restart(steps: Sequence[Step], guest: GuestFacts) -> list[Step]:
         ]
         inner = next((index for index, step in enumerate(others) if step.layer != "platform"), len(others))
         return [*others[:inner], *settings, *others[inner:]]
-    last = steps.index(settings[-1]) + 1
-    return [*steps[:last], _restart(settings, service.pid), *steps[last:]]
+    last = steps.index(grouped[-1]) + 1
+    before = [step for step in steps[:last] if step not in grouped or step in settings]
+    return [*before, _restart(grouped, service.pid), *steps[last:]]
 
 
 def _restart(settings: Sequence[Step], pid: int) -> Step:

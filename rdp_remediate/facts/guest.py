@@ -21,6 +21,7 @@ TERM_SERVICE = "TermService"
 REGISTRY_DENY_LOCAL = r"TS\fDenyTSConnections"
 REGISTRY_DENY_POLICY = r"POL\fDenyTSConnections"
 REGISTRY_PORT = r"RT\PortNumber"
+BROKER_SERVICE = "TSSDis"
 
 _registry: TypeAdapter[dict[str, sections.RegistryValue]] = TypeAdapter(dict[str, sections.RegistryValue])
 _services: TypeAdapter[dict[str, sections.Service | None]] = TypeAdapter(dict[str, sections.Service | None])

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.guest import TERM_SERVICE
 from rdp_remediate.facts.need import need
 from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Yielded, fix
 from rdp_remediate.models.plan import Risk
@@ -29,18 +28,6 @@ def allow_security_negotiation(facts: Facts, findings: Sequence[Finding]) -> Ite
         title="Let the listener negotiate TLS and NLA",
         postcondition="RT\\fAllowSecProtocolNegotiation is 1",
         risk=Risk.DISRUPTIVE,
-        drops_sessions=True,
         always_ask="it takes effect with a restart of TermService, which disconnects sessions",
-    )
-    service = need(facts.guest.service(TERM_SERVICE))
-    yield Draft(
-        kind="service_restart",
-        target={"service": TERM_SERVICE},
-        expected=service.pid if service else 0,
-        desired=None,
-        title="Restart TermService so that it reads the setting",
-        postcondition="TermService runs anew",
-        risk=Risk.DISRUPTIVE,
-        drops_sessions=True,
-        undoable=False,
+        restart=True,
     )

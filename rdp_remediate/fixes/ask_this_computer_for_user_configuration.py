@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.guest import TERM_SERVICE
-from rdp_remediate.facts.need import need
 from rdp_remediate.facts.rdp_security import listener_setting
 from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
 from rdp_remediate.models.plan import Risk
@@ -34,18 +32,6 @@ def ask_this_computer_for_user_configuration(facts: Facts, findings: Sequence[Fi
         title="Stop asking a domain controller for the configuration of RDP users",
         postcondition=f"RT\\{NAME} is 0",
         risk=Risk.DISRUPTIVE,
-        drops_sessions=True,
         always_ask="settings of RDP users in Active Directory would no longer apply",
-    )
-    service = need(facts.guest.service(TERM_SERVICE))
-    yield Draft(
-        kind="service_restart",
-        target={"service": TERM_SERVICE},
-        expected=service.pid if service else 0,
-        desired=None,
-        title="Restart TermService so that it reads the setting",
-        postcondition="TermService runs anew",
-        risk=Risk.DISRUPTIVE,
-        drops_sessions=True,
-        undoable=False,
+        restart=True,
     )

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.guest import TERM_SERVICE
-from rdp_remediate.facts.need import need
 from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
 from rdp_remediate.models.plan import Risk
 from rdp_remediate.models.report import Finding
@@ -39,18 +37,6 @@ def let_term_service_read_its_key(facts: Facts, findings: Sequence[Finding]) -> 
         title="Let NETWORK SERVICE read the private key of the RDP certificate",
         postcondition="NETWORK SERVICE may read the key file",
         risk=Risk.SENSITIVE,
-        drops_sessions=True,
         always_ask="it changes who may read a private key",
-    )
-    service = need(facts.guest.service(TERM_SERVICE))
-    yield Draft(
-        kind="service_restart",
-        target={"service": TERM_SERVICE},
-        expected=service.pid if service else 0,
-        desired=None,
-        title="Restart TermService so that it opens the key",
-        postcondition="TermService runs anew",
-        risk=Risk.DISRUPTIVE,
-        drops_sessions=True,
-        undoable=False,
+        restart=True,
     )

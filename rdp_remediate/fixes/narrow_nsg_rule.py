@@ -44,7 +44,6 @@ def narrow_nsg_rule(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yield
     it is Defender's or another service's, somebody of the virtual network or a health probe would lose the way in, too many VMs
     share the NSG, or a read-only lock forbids it.
     """
-    del findings
     lock = locked(facts)
     if lock is not None:
         yield lock
@@ -53,6 +52,9 @@ def narrow_nsg_rule(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yield
     if isinstance(planned, RuleRefused):
         yield Refused(planned.code.value, planned.why, _OWNER.get(planned.code))
         return
+    if not planned:
+        for finding in findings:
+            yield Refused("by_hand", finding.by_hand or "No rule of an NSG here is open to the Internet.")
     for one in planned:
         nsg, sources = name_of(one.nsg_id), ", ".join(one.sources)
         yield Draft(

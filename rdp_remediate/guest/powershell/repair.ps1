@@ -34,6 +34,7 @@ $ConfirmPreference = 'None'
 # include steps.ps1
 # include steps_service.ps1
 # include steps_certificate.ps1
+# include steps_binding.ps1
 
 Initialize-Answer
 $asked = $null

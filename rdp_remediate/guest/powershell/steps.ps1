@@ -18,7 +18,7 @@ $script:writableValues = @{
 
 $script:changeableServices = 'TermService', 'UmRdpService', 'SessionEnv', 'CertPropSvc', 'KeyIso', 'CryptSvc', 'RpcSs',
 'RpcEptMapper', 'Dhcp', 'Dnscache', 'nsi', 'NlaSvc', 'BFE', 'mpssvc', 'IKEEXT', 'iphlpsvc', 'Netlogon', 'LanmanWorkstation',
-'W32Time'
+'W32Time', 'TSSDis'
 
 # Kinds with a file of their own: kind -> what reads the target, sets it, and refuses (null: nothing against it).
 $script:stepKinds = @{}

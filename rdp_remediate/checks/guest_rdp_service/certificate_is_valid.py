@@ -1,5 +1,7 @@
 """Has the listener a certificate that is valid and the one that is bound?"""
 
+from typing import Any
+
 from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed, unknown
 from rdp_remediate.facts.facts import Facts
@@ -56,7 +58,7 @@ def certificate_is_valid(facts: Facts) -> Outcome:
             used=seen.bound_thumbprint,
         )
     expired = seen.not_after < facts.at
-    evidence = {"thumbprint": seen.bound_thumbprint, "not_after": seen.not_after.isoformat()}
+    evidence: dict[str, Any] = {"thumbprint": seen.bound_thumbprint, "not_after": seen.not_after.isoformat()}
     if expired and seen.custom:
         return failed(
             "cert-custom-thumbprint-missing",

@@ -1,5 +1,7 @@
 """Do the security layer, the encryption level and NLA go together?"""
 
+from typing import Any
+
 from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
@@ -33,7 +35,7 @@ def security_layer_fits(facts: Facts) -> Outcome:
     layer = listener_setting(facts, "SecurityLayer")
     level = listener_setting(facts, "MinEncryptionLevel")
     nla = listener_setting(facts, "UserAuthentication")
-    evidence = {"security_layer": layer.value, "encryption_level": level.value, "nla": nla.value}
+    evidence: dict[str, Any] = {"security_layer": layer.value, "encryption_level": level.value, "nla": nla.value}
     if layer.value == 0 and nla.value == 1:
         return failed(
             "nla-required-with-rdp-layer",

@@ -1,5 +1,7 @@
 """Is a version of TLS left for the listener?"""
 
+from typing import Any
+
 from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed, unknown
 from rdp_remediate.facts.facts import Facts
@@ -22,7 +24,7 @@ def tls_is_offered(facts: Facts) -> Outcome:
     See: https://learn.microsoft.com/windows-server/security/tls/tls-registry-settings
     """
     versions = tls_versions(facts)
-    evidence = {f"tls_{version.replace('.', '_')}": offered for version, offered in versions.items()}
+    evidence: dict[str, Any] = {f"tls_{version.replace('.', '_')}": offered for version, offered in versions.items()}
     if versions["1.2"] or versions["1.3"]:
         return passed("TLS 1.2 or later is offered", **evidence)
     old = [versions["1.0"], versions["1.1"]]

@@ -12,6 +12,7 @@ NOT_CALLED = {
     "full_language.ps1": (
         "function Compress-Text([string]$Text) { $Text }\n"
         'function Get-SelfProbe([string]$Address, [int]$Port) { "$Address $Port" }\n'
+        "function Get-RsaKeyName($Certificate) { $Certificate.Thumbprint }\n"
         "function Get-EventData($Record) { @{id = $Record.Id} }\n"
     ),
     "record.ps1": "function Protect-Folder([string]$Path) { $Path }\n",

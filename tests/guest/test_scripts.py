@@ -13,6 +13,7 @@ NOT_CALLED = {
         "function Compress-Text([string]$Text) { $Text }\n"
         'function Get-SelfProbe([string]$Address, [int]$Port) { "$Address $Port" }\n'
         "function Get-AccountSid([string]$Account) { $Account }\n"
+        "function Get-RsaKeyName($Certificate) { $Certificate.Thumbprint }\n"
         "function Get-EventData($Record) { @{id = $Record.Id} }\n"
     ),
     "record.ps1": "function Protect-Folder([string]$Path) { $Path }\n",

@@ -1,7 +1,7 @@
 """May TermService read the private key of the listener's certificate?"""
 
 from rdp_remediate.checks.check import check
-from rdp_remediate.checks.outcome import Outcome, failed, passed, unknown
+from rdp_remediate.checks.outcome import Outcome, failed, passed, unexplained, unknown
 from rdp_remediate.facts.certificates import READ, WRITE, network_service_may
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import UnseenError, need
@@ -36,7 +36,11 @@ def certificate_key_is_readable(facts: Facts) -> Outcome:
           certificate is used; the owner of the certificate decides.
     See: https://learn.microsoft.com/troubleshoot/windows-server/remote/remote-desktop-listener-certificate-configurations
     """
-    seen = need(facts.guest.certificate)
+    read = facts.guest.certificate
+    if isinstance(read, Unavailable) and read.reason is Reason.TRUNCATED:
+        # An answer without room is longer than usual, as it is when this fault is told: not seen is no proof of a way in.
+        return unexplained("The guest's answer had no room for the certificate and its key.")
+    seen = need(read)
     if "certificate.key" in facts.guest.items:
         raise UnseenError(facts.guest.items["certificate.key"])
     reads = True if seen.key_acl is None else network_service_may(seen.key_acl, READ)

@@ -59,6 +59,11 @@ def collect(state: GuestState, self_address: str | None, slice_number: int, user
     answer["sign_ins"] = sign_ins(state, user)
     answer["addresses"] = _addresses(state)
     answer["certificate"] = _certificate(state)
+    if answer["certificate"]["custom"]:
+        # Keys of bound certificates are not modelled: the script would not find the file either.
+        answer["unavailable"].append(
+            {"fact": "certificate.key", "reason": "server_error", "detail": "the file of the key is not there"}
+        )
     target = self_address or _own_ipv4(answer["addresses"])
     if target is None:
         answer["unavailable"].append(

@@ -127,3 +127,8 @@ def test_a_person_decides_who_reads_a_key(fault: str) -> None:
 )
 def test_what_a_person_must_mend(change: Change, code: str) -> None:
     assert [one.code for one in planned(change).refusals] == [code]
+
+
+def test_a_certificate_without_room_in_the_answer_proves_no_way_in() -> None:
+    one = finding("certificate_key_is_readable", f.hide("guest.certificate", None, "truncated"))
+    assert (one.status, one.effect) == ("unknown", "blocks")

@@ -27,7 +27,7 @@ from tests.planned import (
 REMEDY = {
     "vm-deallocated": "approval",
     "vm-stopped-allocated": "approval",
-    "agent-not-ready": "approval",
+    "agent-not-ready": "by_hand",
     "public-ip-standard-no-nsg": "by_hand",
     "no-public-ip": "by_hand",
     "client-wrong-port": "by_hand",

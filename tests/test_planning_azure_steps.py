@@ -115,7 +115,7 @@ def test_the_rule_of_a_service_is_left_to_the_service() -> None:
 def test_a_read_only_lock_refuses_every_write() -> None:
     row = {"id": f"{f.GROUP}/providers/Microsoft.Authorization/locks/keep", "properties": {"level": "ReadOnly"}}
     lock = f.operation("locks", f.VM, {"value": [row]})
-    made = planned(*open_to_all(), f.agent_not_ready, lock)
+    made = planned(*open_to_all(), f.silent, f.agent_not_ready, lock)
     assert made.steps == []
     assert {refusal.code for refusal in made.refusals} == {"locked"}
 
@@ -134,8 +134,15 @@ def test_a_narrow_rule_is_left_alone() -> None:
 # Restart
 
 
+def test_a_silent_agent_is_no_reason_to_restart_a_vm_whose_rdp_answers() -> None:
+    made = planned(f.agent_not_ready)
+    assert made.steps == []
+    assert code(made, "agent-not-ready") == "by_hand"
+    assert "RDP answers" in made.refusals[0].why
+
+
 def test_a_restart_names_what_it_costs_and_cannot_be_taken_back() -> None:
-    (step,) = planned(f.agent_not_ready).steps
+    (step,) = planned(f.silent, f.agent_not_ready).steps
     assert (step.kind, step.expected, step.undoable) == ("restart_vm", "running, agent not ready", False)
     assert "ends every session" in (step.approval or "")
     assert "boot picture" in (step.approval or "")
@@ -145,14 +152,15 @@ def test_a_restart_names_what_it_costs_and_cannot_be_taken_back() -> None:
     "screen", ["windows-update", "getting-ready", "working-on-features", "checking-disk", "restarting"]
 )
 def test_windows_is_never_restarted_while_it_works_on_itself(screen: str) -> None:
-    made = planned(f.agent_not_ready, f.policy(boot_screen=screen))
+    made = planned(f.silent, f.agent_not_ready, f.policy(boot_screen=screen))
     assert made.steps == []
     assert code(made, "agent-not-ready") == "windows_busy"
 
 
 def test_a_question_on_the_screen_is_not_answered_by_a_restart() -> None:
     assert (
-        code(planned(f.agent_not_ready, f.policy(boot_screen="bitlocker-recovery")), "agent-not-ready") == "needs_hands"
+        code(planned(f.silent, f.agent_not_ready, f.policy(boot_screen="bitlocker-recovery")), "agent-not-ready")
+        == "needs_hands"
     )
 
 
@@ -161,7 +169,7 @@ def test_an_agent_gets_time_after_a_start(minutes: int, waits: bool) -> None:
     started = f.activity(
         "Microsoft.Compute/virtualMachines/start/action", f.VM, "operator@example.com", timedelta(minutes=minutes)
     )
-    made = planned(f.agent_not_ready, started)
+    made = planned(f.silent, f.agent_not_ready, started)
     assert (made.steps == []) is waits
     if waits:
         assert code(made, "agent-not-ready") == "just_started"

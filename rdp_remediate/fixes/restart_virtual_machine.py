@@ -27,11 +27,15 @@ def restart_virtual_machine(facts: Facts, findings: Sequence[Finding]) -> Iterat
 
     Changes: Windows shuts down and starts again on the same host; disks, the temporary disk and addresses stay.
     Undo: none; what was open in memory is gone.
-    Refuses when: the boot picture shows updates or a question that a restart does not answer, the VM was started minutes ago, it
-    was restarted once in this run, or a read-only lock forbids it.
+    Refuses when: RDP was proven to answer, the boot picture shows updates or a question that a restart does not answer, the VM was
+    started minutes ago, it was restarted once in this run, or a read-only lock forbids it.
     """
-    del findings
     vm = need(facts.vm)
+    if reachability(facts).proof is Proof.END_TO_END:
+        # A silent agent is no fault of RDP (trap 16).
+        by_hand = findings[0].by_hand or "bring the agent back over the serial console."
+        yield Refused("by_hand", f"RDP answers, so a restart would only end sessions; {by_hand}")
+        return
     refused = _not_now(facts) or locked(facts)
     if refused is not None:
         yield refused
@@ -71,8 +75,6 @@ def _not_now(facts: Facts) -> Refused | None:
 
 def _ask(facts: Facts) -> str:
     said = ["a restart ends every session and everything that runs on the VM, for some minutes"]
-    if reachability(facts).proof is Proof.END_TO_END:
-        said.append("RDP answers now: this repairs nothing of RDP, it only brings back the sight into Windows")
     if facts.policy.boot_screen is None:
         said.append("nobody has said what the boot picture shows: if it shows updates, do not restart")
     if isinstance(facts.changes, Unavailable):

@@ -126,7 +126,7 @@ async def test_the_agent_is_let_out_above_the_deny_and_the_rule_goes_again(tmp_p
 
 
 async def test_a_restart_is_sent_once_and_what_windows_shows_then_is_judged(tmp_path: Path) -> None:
-    async with wired("agent-not-ready", "modelled", tmp_path) as (lab, services, settings):
+    async with wired("agent-not-ready+fw-rdp-rule-disabled", "modelled", tmp_path) as (lab, services, settings):
         run = await first(lab, services, settings)
         done = await approved(services, run, "restart_vm")
         (entry,) = [one for one in await services.ledger.journal(run.run_id) if one.step.kind == "restart_vm"]
@@ -135,6 +135,9 @@ async def test_a_restart_is_sent_once_and_what_windows_shows_then_is_judged(tmp_
         report = await worker.status(lambda: _itself(services), run.run_id)
         assert report is not None
         assert "agent-not-ready" not in {f["fault"] for f in report["report"]["findings"]}
+        assert "fw-rdp-rule-disabled" in {
+            fault for row in report["report"]["actions"] for fault in row["step"]["faults"]
+        }
         assert done.phase is Phase.DONE
 
 
@@ -143,7 +146,7 @@ async def test_a_restart_is_sent_once_and_what_windows_shows_then_is_judged(tmp_
     [
         ("nsg-open-to-internet", "narrow_nsg_rule", ("/securityRules/", "PUT")),
         ("udr-default-route-asymmetric", "host_route", ("/routes/", "PUT")),
-        ("agent-not-ready", "restart_vm", ("/restart", "POST")),
+        ("agent-not-ready+fw-rdp-rule-disabled", "restart_vm", ("/restart", "POST")),
     ],
 )
 @pytest.mark.parametrize("after", [False, True], ids=["lost on the way there", "lost on the way back"])

@@ -137,7 +137,7 @@ def test_what_group_policy_owns_is_refused() -> None:
 
 
 def test_a_restart_is_offered_with_its_cost_and_the_yes_that_it_needs() -> None:
-    one = quick(reported(f.agent_not_ready), "restart_vm")
+    one = quick(reported(f.silent, f.agent_not_ready), "restart_vm")
     assert one.status == "offered"
     assert "session" in (one.cost or "")
     assert (one.command or "").startswith("rdp-remediate approve ")
@@ -153,8 +153,12 @@ def test_a_restart_is_offered_with_its_cost_and_the_yes_that_it_needs() -> None:
     ],
 )
 def test_a_restart_is_done_only_if_it_was_applied(outcome: Outcome, status: str) -> None:
-    offered = reported(f.agent_not_ready)
-    assert quick(reported(f.agent_not_ready, actions=done(offered, outcome)), "restart_vm").status == status
+    offered = reported(f.silent, f.agent_not_ready)
+    assert quick(reported(f.silent, f.agent_not_ready, actions=done(offered, outcome)), "restart_vm").status == status
+
+
+def test_a_vm_whose_rdp_answers_is_not_restarted_for_its_agent() -> None:
+    assert quick(reported(f.agent_not_ready), "restart_vm").status == "not_needed"
 
 
 def test_nothing_restarts_the_vm_while_windows_updates() -> None:
@@ -198,7 +202,7 @@ def _with_user(report: Report, user: str, changes: tuple[Change, ...]) -> QuickS
 
 
 def test_every_form_says_them() -> None:
-    report = reported(f.agent_not_ready)
+    report = reported(f.silent, f.agent_not_ready)
     text = "\n".join(lines(report))
     html = page(report)
     message = card.message(report)

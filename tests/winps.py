@@ -70,17 +70,21 @@ class Winps:
             "language_mode": "ConstrainedLanguage" if constrained else "FullLanguage",
             "timeout_s": timeout_s,
         }
-        with self._lock:
-            stdin, stdout = self._process.stdin, self._process.stdout
-            if stdin is None or stdout is None:
-                raise RuntimeError("winps was started without pipes")
-            stdin.write(json.dumps(request) + "\n")
-            stdin.flush()
-            line = stdout.readline()
+        line = self.exchange(json.dumps(request))
         if not line:
             raise RuntimeError(f"winps ended with {self._process.poll()}; the request was {script[:80]!r}…")
         result: dict[str, Any] = json.loads(line)
         return result
+
+    def exchange(self, request: str) -> str:
+        """Sends one request line and returns the answer's; empty when the process ended over it."""
+        with self._lock:
+            stdin, stdout = self._process.stdin, self._process.stdout
+            if stdin is None or stdout is None:
+                raise RuntimeError("winps was started without pipes")
+            stdin.write(request.rstrip("\n") + "\n")
+            stdin.flush()
+            return stdout.readline()
 
     def state(self, name: str) -> dict[str, Any]:
         """Returns a fresh copy of the healthy state of that name."""

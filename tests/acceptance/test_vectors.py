@@ -1,5 +1,6 @@
 """The vector scenarios of the rows that checks name, of compounds and traps, executed on the genuine PowerShell engine."""
 
+import asyncio
 import copy
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.guest.protocol import decode_answer
 from rdp_remediate.guest.scripts import collect_script
 from rdp_remediate.lab.guest_runtime import GuestState
+from rdp_remediate.lab.guests.winps import WinpsGuest
 from rdp_remediate.lab.scenario import Scenario, load
 from rdp_remediate.lab.server import Lab
 from rdp_remediate.models.fact import Unavailable
@@ -20,7 +22,7 @@ from tests.acceptance.playing import Played, mismatches, needs, play_scenario
 from tests.deciding import deciding
 from tests.factories import altered, hide
 from tests.lab.guests.parity import request
-from tests.winps import shared_winps
+from tests.winps import find_winps, shared_winps
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +48,19 @@ DELIBERATE = {
     ("TR32", "remedy of nsg-no-allow-rule"): "a source outside the configured ones is refused even if approved",
 }
 """Where the design decides otherwise than a vector's expert, and why; anything else that differs is a failure."""
+
+
+@pytest.fixture(autouse=True)
+def _one_winps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of labs share one process of winps: a script is a function of the state that is sent with it."""
+    if find_winps() is None:
+        return
+    shared = shared_winps()
+
+    async def exchange(_guest: WinpsGuest, line: bytes, _timeout_s: float) -> bytes:
+        return (await asyncio.to_thread(shared.exchange, line.decode())).encode()
+
+    monkeypatch.setattr(WinpsGuest, "_exchange", exchange)
 
 
 def chosen() -> list[tuple[str, str]]:

@@ -374,7 +374,11 @@ def test_what_is_not_ours_to_repair(changes: tuple[Change, ...], fault: str, cod
         ((stopped(1069), FOREIGN_ACCOUNT, seen(account_sid="none")), ["service_account", "service_state"], False),
         ((f.service("Stopped", "Disabled", "UmRdpService"),), ["service_start", "service_state"], False),
         ((f.service("Stopped", "Disabled", "CertPropSvc"),), ["service_start", "service_state"], True),
-        ((f.service("Stopped", "Disabled", "CertPropSvc"), NO_CERTIFICATE), ["service_start", "service_state", "service_restart"], False),
+        (
+            (f.service("Stopped", "Disabled", "CertPropSvc"), NO_CERTIFICATE),
+            ["service_start", "service_state", "service_restart"],
+            False,
+        ),
         ((f.registry(r"RT\MaxInstanceCount", 0),), ["registry"], False),
         ((ONE_ALLOWED, HOST, f.session("ada"), f.target(user="carol")), ["registry"], True),
         (HANG, ["service_recovery"], True),

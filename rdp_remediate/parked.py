@@ -6,6 +6,9 @@ from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
 from rdp_remediate.ports import Completed, OutcomeUnknown, Services, Started, WriteOutcome
 
+LEAST_PAUSE_S = 0.1
+"""A service that names no time to wait is not asked hundreds of times a second."""
+
 
 async def poll_guest(services: Services, operation_id: str, until: datetime) -> Started | Fact[JsonObject]:
     """Polls a parked Run Command until it ends or the time is over; its answer survives a crash before it is used."""
@@ -22,9 +25,10 @@ async def poll_guest(services: Services, operation_id: str, until: datetime) -> 
                 await services.ledger.put_operation(operation_id, kept)
             return polled
         await services.ledger.put_operation(operation_id, polled.operation)
-        if services.clock.now() + timedelta(seconds=polled.retry_after_s) > until:
+        pause_s = max(polled.retry_after_s, LEAST_PAUSE_S)
+        if services.clock.now() + timedelta(seconds=pause_s) > until:
             return polled
-        await services.clock.sleep(polled.retry_after_s)
+        await services.clock.sleep(pause_s)
 
 
 async def poll_write(services: Services, operation_id: str, until: datetime) -> WriteOutcome:
@@ -37,9 +41,10 @@ async def poll_write(services: Services, operation_id: str, until: datetime) -> 
         if not isinstance(polled, Started):
             return polled
         await services.ledger.put_operation(operation_id, polled.operation)
-        if services.clock.now() + timedelta(seconds=polled.retry_after_s) > until:
+        pause_s = max(polled.retry_after_s, LEAST_PAUSE_S)
+        if services.clock.now() + timedelta(seconds=pause_s) > until:
             return polled
-        await services.clock.sleep(polled.retry_after_s)
+        await services.clock.sleep(pause_s)
 
 
 async def delete_left_run_commands(services: Services) -> list[str]:

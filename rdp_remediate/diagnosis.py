@@ -5,6 +5,7 @@ Three things stay apart: the VM is broken (fail), we could not see (unknown), ou
 
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rdp_remediate.checks.check import Check, all_checks, in_order
 from rdp_remediate.checks.outcome import Outcome, skipped, unknown
@@ -19,12 +20,14 @@ from rdp_remediate.models.report import (
     Effect,
     Finding,
     FindingStatus,
+    Hop,
     Proof,
     Verdict,
 )
 from rdp_remediate.network.proof import Reachability, reachability
 from rdp_remediate.network.views import path_views
 
+_INSIDE = (Hop.GUEST_NETWORK, Hop.GUEST_FIREWALL, Hop.GUEST_RDP_SERVICE, Hop.GUEST_AUTH)
 _OFF = ("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted", "vm-transitional", "vm-hibernated")
 
 
@@ -41,7 +44,11 @@ def diagnose(facts: Facts, checks: Sequence[Check] | None = None) -> Diagnosis:
     chosen = all_checks() if checks is None else tuple(checks)
     findings: dict[str, Finding] = {}
     for one in in_order(chosen):
-        findings[one.name] = _finding(one, _run(one, facts, findings))
+        outcome = _run(one, facts, findings)
+        if facts.guest.plain and one.hop in _INSIDE and outcome.status is FindingStatus.UNKNOWN:
+            # Constrained Language Mode shows a part of Windows only: what it hides may be what keeps the user out.
+            outcome = replace(outcome, effect=Effect.BLOCKS)
+        findings[one.name] = _finding(one, outcome)
     ordered = sorted(findings.values(), key=lambda f: (HOPS.index(f.hop), [c.name for c in chosen].index(f.check)))
     proof = reachability(facts)
     return Diagnosis(

@@ -52,6 +52,13 @@ class GuestFacts:
     system: Fact[SystemSection]
     adapters: Fact[AdaptersSection]
     items: Mapping[str, Unavailable]
+    plain: bool = False
+
+    def _not_told(self, name: str, source: str) -> Unavailable:
+        """A plain answer (Constrained Language Mode) has room for a share only: the other slice may hold the rest."""
+        if self.plain:
+            return Unavailable(Reason.TRUNCATED, f"{name} is not in this slice of the plain answer", source)
+        return Unavailable(Reason.NOT_COLLECTED, f"the collector did not look for {name}", source)
 
     def registry_value(self, path: str) -> Fact[sections.RegistryValue]:
         """One registry value; an observed None is a value that was looked for and is absent."""
@@ -60,7 +67,7 @@ class GuestFacts:
         if f"registry.{path}" in self.items:
             return self.items[f"registry.{path}"]
         if path not in self.registry.value:
-            return Unavailable(Reason.NOT_COLLECTED, f"the collector did not look for {path}", f"guest.registry.{path}")
+            return self._not_told(path, f"guest.registry.{path}")
         return Observed(self.registry.value[path], f"guest registry {path}", self.registry.at)
 
     def registry_number(self, path: str) -> Fact[int | None]:
@@ -80,7 +87,7 @@ class GuestFacts:
             return self.items[f"services.{name}"]
         by_name = {key.lower(): value for key, value in self.services.value.items()}
         if name.lower() not in by_name:
-            return Unavailable(Reason.NOT_COLLECTED, f"the collector did not look for {name}", f"guest.services.{name}")
+            return self._not_told(name, f"guest.services.{name}")
         return Observed(by_name[name.lower()], f"guest service {name}", self.services.at)
 
     def system_item(self, name: str) -> Fact[SystemSection]:
@@ -182,6 +189,7 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         system=section("system", SystemSection.model_validate),
         adapters=section("adapters", AdaptersSection.model_validate),
         items=items,
+        plain=(answer or {}).get("language_mode") == "ConstrainedLanguage",
     )
 
 

@@ -17,7 +17,7 @@ _JUST_STARTED = timedelta(minutes=15)
 
 
 @fix(
-    faults=("agent-not-ready",),
+    faults=("agent-not-ready", "os-unresponsive"),
     layer="platform",
     order=11,
     permissions=("Microsoft.Compute/virtualMachines/read", "Microsoft.Compute/virtualMachines/restart/action"),

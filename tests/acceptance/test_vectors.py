@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rdp_remediate.checks.check import all_checks
-from rdp_remediate.diagnosis import diagnose
+from rdp_remediate.diagnosis import diagnose, diagnose_bundle
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.guest.protocol import decode_answer
 from rdp_remediate.guest.scripts import collect_script
@@ -113,11 +113,15 @@ def _finds_nothing_else_in_constrained_language(one: Played, before: list[GuestS
     first = one.bundles[0]
     if first.guest is None or not before:
         return
-    asked = request(user=first.target.user, self_address=(first.guest.get("self_probe") or {}).get("address"))
-    run = shared_winps().run(collect_script(), before[0], asked, constrained=True)
-    answer = decode_answer(run["stdout"][-4096:])
-    assert not isinstance(answer, Unavailable), answer
-    plain = diagnose(read_facts(first.model_copy(update={"guest": answer})))
+    slices = []
+    for number in (1, 2):
+        address = (first.guest.get("self_probe") or {}).get("address")
+        asked = request(user=first.target.user, self_address=address, slice=number)
+        run = shared_winps().run(collect_script(), before[0], asked, constrained=True)
+        answer = decode_answer(run["stdout"][-4096:], number)
+        assert not isinstance(answer, Unavailable), answer
+        slices.append(answer)
+    plain = diagnose_bundle(first.model_copy(update={"guest": slices[0], "guest_slice2": slices[1]}))
     assert _faults(plain.findings) <= _faults(one.diagnoses[0].findings)
     if plain.verdict.status != one.diagnoses[0].verdict.status:
         assert plain.verdict.status == "not_proven"

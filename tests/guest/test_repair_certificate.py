@@ -55,3 +55,16 @@ def test_nothing_else_is_written(winps: Winps) -> None:
     state["files"][other] = {"type": "file", "text": "x", "sddl": CLOSED}
     steps = [_step(path, CLOSED, open_to_all), _step(other, CLOSED, CLOSED + ENTRY) | {"id": "s2", "group": "h"}]
     assert repair(winps, state, steps).outcomes == ["refused", "refused"]
+
+
+@pytest.mark.slow
+def test_the_folder_of_keys_gets_its_usual_entry_back(winps: Winps) -> None:
+    state = copy.deepcopy(winps.state("server2022"))
+    state["files"][FOLDER]["sddl"] = CLOSED
+    entry = "(A;;0x12019f;;;WD)"
+    done = repair(winps, state, [_step("MachineKeys", CLOSED, CLOSED + entry)])
+    assert done.outcomes == ["applied"]
+    assert done.state["files"][FOLDER]["sddl"] == CLOSED + entry
+    undone = repair(winps, done.state, [_step("MachineKeys", CLOSED + entry, CLOSED)])
+    assert undone.state["files"][FOLDER]["sddl"] == CLOSED
+    assert repair(winps, state, [_step("MachineKeys", CLOSED, f"{CLOSED}(A;;FA;;;WD)")]).outcomes == ["refused"]

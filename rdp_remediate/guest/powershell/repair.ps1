@@ -21,20 +21,17 @@ $ConfirmPreference = 'None'
 # include accounts.ps1
 # include system.ps1
 # include certificates.ps1
-# include collector.ps1
-# include record.ps1
-# include steps.ps1
-# include steps_accounts.ps1
-# include steps_network.ps1
-# include steps_system.ps1
-# include steps_adapters.ps1
 # include remote_desktop.ps1
 # include collector.ps1
 # include record.ps1
 # include steps.ps1
-# include steps_service.ps1
-# include steps_certificate.ps1
+# include steps_accounts.ps1
+# include steps_adapters.ps1
 # include steps_binding.ps1
+# include steps_certificate.ps1
+# include steps_network.ps1
+# include steps_service.ps1
+# include steps_system.ps1
 
 Initialize-Answer
 $asked = $null

@@ -1,17 +1,23 @@
 # ---- steps_certificate.ps1: the access lists of RDP's private keys --------------------------------------------------
 # One entry is added or taken away: read for NETWORK SERVICE on one key file, or everyone's usual one on the folder.
 
+function Get-KeyPath($Target) {
+    # The folder goes by its name, because ProgramData may be on another drive.
+    if ($Target.path -ceq 'MachineKeys') { return $script:machineKeys }
+    [string]$Target.path
+}
+
 $script:stepKinds['key_acl'] = @{
-    get = { param($target) [string](Get-Acl -LiteralPath $target.path).Sddl }
+    get = { param($target) [string](Get-Acl -LiteralPath (Get-KeyPath $target)).Sddl }
     set = {
         param($target, $value)
-        $acl = Get-Acl -LiteralPath $target.path
+        $acl = Get-Acl -LiteralPath (Get-KeyPath $target)
         $acl.SetSecurityDescriptorSddlForm($value, [System.Security.AccessControl.AccessControlSections]::Access)
-        Set-Acl -LiteralPath $target.path -AclObject $acl
+        Set-Acl -LiteralPath (Get-KeyPath $target) -AclObject $acl
     }
     refuse = {
         param($target, $desired)
-        $path = [string]$target.path
+        $path = Get-KeyPath $target
         $entry = '(A;;FR;;;NS)'
         if ($path -eq $script:machineKeys) { $entry = '(A;;0x12019f;;;WD)' }
         else {

@@ -153,7 +153,7 @@ def test_a_restart_names_what_it_costs_and_cannot_be_taken_back() -> None:
 )
 def test_windows_is_never_restarted_while_it_works_on_itself(screen: str) -> None:
     made = planned(f.silent, f.agent_not_ready, f.policy(boot_screen=screen))
-    assert made.steps == []
+    assert {step.kind for step in made.steps} <= {"wait"}
     assert code(made, "agent-not-ready") == "windows_busy"
 
 

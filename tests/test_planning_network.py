@@ -119,7 +119,8 @@ def test_unreadable_before_values_make_no_step() -> None:
     assert refusal_codes(made) == ["unseen"]
 
 
-def test_a_possible_fault_plans_nothing() -> None:
+def test_a_disabled_rule_for_somebody_else_is_enabled_with_a_persons_leave_only() -> None:
     disabled = f.firewall_rule("RemoteDesktop-UserMode-In-TCP", enabled=False, remote_addresses=["198.51.100.9"])
     made = planned(f.silent, disabled)
-    assert made.steps == []
+    assert [step.fix for step in made.steps] == ["enable_rdp_firewall_rule", "fit_rdp_firewall_rule"]
+    assert all(step.approval is not None for step in made.steps)

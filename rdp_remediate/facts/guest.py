@@ -156,6 +156,7 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         Facts in which a missing or malformed section is unavailable and the others stand.
     """
     items = _items(answer)
+    plain = (answer or {}).get("language_mode") == "ConstrainedLanguage"
 
     def section(name: str, parse: Any) -> Any:
         if answer is None:
@@ -163,7 +164,8 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         if name in items:
             return items[name]
         if answer.get(name) is None:
-            return Unavailable(Reason.NOT_COLLECTED, f"the guest's answer has no section {name}", f"guest.{name}")
+            reason = Reason.TRUNCATED if plain else Reason.NOT_COLLECTED
+            return Unavailable(reason, f"the guest's answer has no section {name}", f"guest.{name}")
         try:
             return Observed(parse(answer[name]), f"guest {name}", at)
         except ValidationError as refused:
@@ -189,7 +191,7 @@ def read_guest(answer: JsonObject | None, absent: Unavailable, at: datetime) -> 
         system=section("system", SystemSection.model_validate),
         adapters=section("adapters", AdaptersSection.model_validate),
         items=items,
-        plain=(answer or {}).get("language_mode") == "ConstrainedLanguage",
+        plain=plain,
     )
 
 

@@ -18,15 +18,22 @@ def enable_rdp_firewall_rule(facts: Facts, findings: Sequence[Finding]) -> Itera
     Refuses when: never by itself.
     """
     del findings
+    rules = need(facts.guest.firewall).rules
+    own = next((rule for rule in rules if rule.name == BUILT_IN_TCP and rule.remote_addresses != ["Any"]), None)
     scoped = [
         rule.name
-        for rule in need(facts.guest.firewall).rules
+        for rule in rules
         if rule.enabled
         and rule.name != BUILT_IN_TCP
         and rule.action.lower() == "allow"
         and rule.remote_addresses != ["Any"]
         and rule.direction.lower() == "inbound"
     ]
+    asks = f"the rule {scoped[0]} admits chosen addresses only; this one would admit more" if scoped else None
+    if own is not None:
+        asks = (
+            f"the rule admits {', '.join(own.remote_addresses)} only: whoever chose that may have disabled it as well"
+        )
     yield Draft(
         kind="firewall_rule",
         target={"rule": BUILT_IN_TCP},
@@ -34,5 +41,5 @@ def enable_rdp_firewall_rule(facts: Facts, findings: Sequence[Finding]) -> Itera
         desired=True,
         title=f"Enable the Windows firewall rule {BUILT_IN_TCP}",
         postcondition=f"{BUILT_IN_TCP} is enabled in the effective policy",
-        always_ask=f"the rule {scoped[0]} admits chosen addresses only; this one would admit more" if scoped else None,
+        always_ask=asks,
     )

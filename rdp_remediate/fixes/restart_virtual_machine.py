@@ -13,6 +13,7 @@ from rdp_remediate.models.report import Finding, Proof
 from rdp_remediate.network.proof import reachability
 
 _POWER_ACTIONS = ("virtualmachines/start/action", "virtualmachines/restart/action", "virtualmachines/redeploy/action")
+_ANSWERS = ("end_to_end", "answered", "engine_disagrees")
 _JUST_STARTED = timedelta(minutes=15)
 
 
@@ -31,7 +32,11 @@ def restart_virtual_machine(facts: Facts, findings: Sequence[Finding]) -> Iterat
     started minutes ago, it was restarted once in this run, or a read-only lock forbids it.
     """
     vm = need(facts.vm)
-    if reachability(facts).proof is Proof.END_TO_END:
+    seen = reachability(facts)
+    if not seen.probes:
+        yield Refused("unseen", "Nobody has tried whether RDP answers; a restart is offered only where it does not.")
+        return
+    if seen.proof is Proof.END_TO_END or any(probe.proves in _ANSWERS for probe in seen.probes):
         # A silent agent is no fault of RDP (trap 16).
         by_hand = findings[0].by_hand or "bring the agent back over the serial console."
         yield Refused("by_hand", f"RDP answers, so a restart would only end sessions; {by_hand}")

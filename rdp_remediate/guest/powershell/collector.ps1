@@ -262,8 +262,11 @@ function Read-Everything([string]$SelfAddress, [string]$User) {
     Read-Os
     Read-Registry
     Read-Services
-    Read-System
-    if (-not $script:fullLanguage -and $script:answer.slice -eq 2) { return }
+    if (-not $script:fullLanguage -and $script:answer.slice -eq 2) {
+        Read-System
+        Read-Adapters
+        return
+    }
     Read-Listener
     Read-Firewall
     Read-Sessions
@@ -275,7 +278,10 @@ function Read-Everything([string]$SelfAddress, [string]$User) {
     Read-RemoteDesktop
     Read-Changes
     Read-Events
-    Read-Adapters
+    if ($script:fullLanguage) {
+        Read-System
+        Read-Adapters
+    }
 }
 
 function Initialize-Answer {

@@ -83,7 +83,7 @@ function ConvertTo-WireAnswer {
 
 function Write-Answer {
     # Sections in order of need; the second slice turns the order round, so that it holds what the first had to drop.
-    $droppable = @('events', 'changes', 'accounts', 'system', 'adapters', 'remote_desktop', 'self_probe', 'certificate',
+    $droppable = @('events', 'changes', 'adapters', 'system', 'remote_desktop', 'self_probe', 'accounts', 'certificate',
         'addresses', 'sign_ins', 'sessions', 'listener', 'firewall', 'services', 'registry')
     if ($script:answer.slice -eq 2) { $droppable = @($droppable[($droppable.Count - 1)..0]) }
     $next = 0
@@ -96,7 +96,9 @@ function Write-Answer {
             $payload = Compress-Text $payload
         }
         if ($payload.Length -le 3960) { break }
-        while ($next -lt $droppable.Count -and -not $script:answer.ContainsKey($droppable[$next])) { $next++ }
+        # What is shorter than the line that would tell of it is not dropped.
+        while ($next -lt $droppable.Count -and (-not $script:answer.ContainsKey($droppable[$next]) -or
+                (ConvertTo-AsciiJson $script:answer[$droppable[$next]]).Length -lt 120)) { $next++ }
         if ($next -lt $droppable.Count) {
             $script:answer.Remove($droppable[$next])
             # What could not be read inside a section that is not sent is told by the section's own line.

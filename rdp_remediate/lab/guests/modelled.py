@@ -22,8 +22,10 @@ REPAIR = "# rdp-remediate repair 1"
 _REQUEST_SCHEMA = "rdp-remediate/guest-request/1"
 _LONGEST_REQUEST = 8000
 _LONGEST_PAYLOAD = 3960
+_SHORT = 120
+"""A section is not dropped when it is shorter than the line that would tell of it."""
 _DROPPED_FIRST = (
-    "events", "changes", "accounts", "system", "adapters", "remote_desktop", "self_probe", "certificate", "addresses",
+    "events", "changes", "adapters", "system", "remote_desktop", "self_probe", "accounts", "certificate", "addresses",
     "sign_ins", "sessions", "listener", "firewall", "services", "registry",
 )  # fmt: skip
 
@@ -160,8 +162,9 @@ def _wire(answer: dict[str, Any]) -> str:
         if len(payload) <= _LONGEST_PAYLOAD or not droppable:
             break
         section = droppable.pop(0)
-        if answer.pop(section, None) is None:
+        if answer.get(section) is None or len(json.dumps(answer[section], separators=(",", ":"))) < _SHORT:
             continue
+        del answer[section]
         answer["unavailable"] = [
             entry for entry in answer["unavailable"] if not entry["fact"].startswith(f"{section}.")
         ] + [{"fact": section, "reason": "truncated", "detail": "the answer has no room for this section"}]

@@ -84,8 +84,8 @@ async def test_an_answer_without_room_drops_what_is_needed_least() -> None:
     answer = decoded(first)
     assert "firewall" in answer
     assert "services" in answer
-    assert "changes" not in answer
-    assert {"events", "changes"} <= {row["fact"] for row in answer["unavailable"] if row["reason"] == "truncated"}
+    assert "sessions" not in answer
+    assert {"sessions"} <= {row["fact"] for row in answer["unavailable"] if row["reason"] == "truncated"}
     assert len(decoded(second, 2)["sessions"]) == 113
 
 

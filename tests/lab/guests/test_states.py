@@ -99,7 +99,7 @@ def _complete_the_fixture() -> None:
         guest[section] = answer[section] | {
             name: guest[section][name] for name in answer[section] if name in guest[section]
         }
-    for section in answer.keys() - guest.keys():
+    for section in (answer.keys() - guest.keys()) | {*surface.RECORDED, "remote_desktop"}:
         guest[section] = answer[section]
     path.write_text(json.dumps(bundle, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

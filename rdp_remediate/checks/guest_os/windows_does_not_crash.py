@@ -40,10 +40,10 @@ def windows_does_not_crash(facts: Facts) -> Outcome:
         silent = not isinstance(facts.vm, Unavailable) and facts.vm.value.agent is not None
         return boot_outcome(facts, lambda view: _named(view, silent), agent_proves=False)
     crashes = [one for one in need(facts.guest.logged(_CRASH, 1001)) if facts.at - one.at <= FRESH]
-    driver = facts.guest.adapter_item("crashed_driver")
-    if crashes and not isinstance(driver, Unavailable) and driver.value.crashed_driver is not None:
-        return passed(f"the crash is the network driver's ({driver.value.crashed_driver})")
     if crashes:
+        driver = need(facts.guest.adapter_item("crashed_driver")).crashed_driver
+        if driver is not None:
+            return passed(f"the crash is the network driver's ({driver})")
         code = crashes[-1].data[0].split(" ", 1)[0] if crashes[-1].data else "not shown"
         return failed(
             "bsod",

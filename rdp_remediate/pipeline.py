@@ -37,6 +37,7 @@ from rdp_remediate.ports import (
 )
 from rdp_remediate.report import render
 from rdp_remediate.report.build import build
+from rdp_remediate.report.hop_lines import hop_lines
 
 MAX_PASSES = 4
 MAX_REPLANS = 5
@@ -128,8 +129,8 @@ async def _judge(run: Run, services: Services) -> Run:
         asked = await _ask_second_slice(run, services, bundle)
         if asked is not None:
             return asked
-    for finding in diagnosis.findings:
-        services.progress(Progress(finding.hop.value, f"{finding.status.value}: {finding.title}", done=True))
+    for hop, line in hop_lines(diagnosis.findings):
+        services.progress(Progress(hop, line, done=True))
     journal = await services.ledger.journal(run.run_id)
     applied = {e.step.fix for e in journal if _counts_as_done(e) and e.pass_number < run.pass_number}
     history = History(done_fixes=frozenset(applied), restarted=execution.restarted(journal))

@@ -8,6 +8,8 @@ import pytest
 from tests.guest.on_winps import RIGHTS, Ran, collect, set_
 from tests.winps import Winps
 
+pytestmark = pytest.mark.slow
+
 SID = "S-1-5-21-2034867219-1857334512-3960218847-1004"
 MACHINE = "RDPVM01"
 CLIENT = "203.0.113.7"

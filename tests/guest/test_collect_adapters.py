@@ -9,6 +9,8 @@ from rdp_remediate.guest.scripts import collect_script
 from tests.guest.on_winps import collect, set_
 from tests.winps import Winps, vectors
 
+pytestmark = pytest.mark.slow
+
 USUAL = {"name": "Ethernet", "status": "Up", "dhcp": True, "gateways": ["10.0.0.1"], "routes": [], "static_dns": [],
          "sources": None}  # fmt: skip
 

@@ -5,6 +5,8 @@ import pytest
 from tests.guest.on_winps import POL, RT, TS, Op, collect, set_
 from tests.winps import BASES, Winps, vectors
 
+pytestmark = pytest.mark.slow
+
 SIGNED = "C:\\Windows\\System32\\termsrv.dll"
 LSM = "Microsoft-Windows-TerminalServices-LocalSessionManager"
 

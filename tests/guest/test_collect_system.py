@@ -5,6 +5,8 @@ import pytest
 from tests.guest.on_winps import collect, set_
 from tests.winps import Winps
 
+pytestmark = pytest.mark.slow
+
 REPORT = {"pid": 6012, "name": "ReportBuilder", "path": "C:\\Apps\\ReportBuilder.exe", "session_id": 0, "services": [],
           "working_set_mb": 9000, "start_time": "2026-01-15T06:00:00Z"}  # fmt: skip
 

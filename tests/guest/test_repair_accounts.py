@@ -9,6 +9,8 @@ from tests.guest.on_winps import Op, Step, changes_but_record, comparable, repai
 from tests.guest.test_collect_accounts import ADMINISTRATORS, RDU, SID, into, user
 from tests.winps import Winps
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT = {"sid": SID}
 KEY = "HKLM\\SOFTWARE\\Microsoft\\SystemCertificates\\Remote Desktop\\Certificates"
 LSA = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa"

@@ -7,6 +7,8 @@ import pytest
 from tests.guest.on_winps import RT, TS, changes_but_record, comparable, repair, set_, step, undo_of
 from tests.winps import Winps
 
+pytestmark = pytest.mark.slow
+
 THUMBPRINT = "A94B7E01D35C8F2290E6B4417D0C9A3356F1E288"
 BOUND = set_(["Binary", "qUt+AdNcjyKQ5rRBfQyaM1bx4og="], "registry", RT, "SSLCertificateSHA1Hash")
 STALE = set_(["String", "10.0.0.99"], "registry", f"{TS}\\ClusterSettings", "SessionDirectoryRedirectionIP")
@@ -20,7 +22,6 @@ UNBIND = step("listener_certificate", {"listener": "RDP-Tcp"}, THUMBPRINT, None)
 REDIRECTION = {"path": "TS\\ClusterSettings\\SessionDirectoryRedirectionIP"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("base", ["server2022", "server2022-de", "server2016"])
 @pytest.mark.parametrize(
     ("op", "asked", "touched"),
@@ -44,7 +45,6 @@ def test_repair_repeat_and_undo(winps: Winps, base: str, op: Any, asked: Any, to
     assert comparable(undone.state) == comparable(before)
 
 
-@pytest.mark.slow
 def test_a_binding_is_left_on_a_broker_and_where_it_is_another(winps: Winps) -> None:
     on_broker = repair(winps, winps.prepare("server2022", [BOUND, BROKEN]), [UNBIND])
     assert on_broker.outcomes == ["refused"]

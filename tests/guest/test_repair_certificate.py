@@ -8,6 +8,8 @@ import pytest
 from tests.guest.on_winps import collect, repair
 from tests.winps import Winps
 
+pytestmark = pytest.mark.slow
+
 FOLDER = "C:\\ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys"
 CLOSED = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)"
 ENTRY = "(A;;FR;;;NS)"
@@ -31,7 +33,6 @@ def _step(path: str, expected: str, desired: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.slow
 def test_network_service_is_let_read_one_key_and_kept_out_again(winps: Winps) -> None:
     state, path = _closed(winps)
     seen = collect(winps, state).answer["certificate"]
@@ -47,7 +48,6 @@ def test_network_service_is_let_read_one_key_and_kept_out_again(winps: Winps) ->
     assert undone.state["files"][path]["sddl"] == CLOSED
 
 
-@pytest.mark.slow
 def test_nothing_else_is_written(winps: Winps) -> None:
     state, path = _closed(winps)
     open_to_all = f"{CLOSED}(A;;FA;;;WD)"
@@ -57,7 +57,6 @@ def test_nothing_else_is_written(winps: Winps) -> None:
     assert repair(winps, state, steps).outcomes == ["refused", "refused"]
 
 
-@pytest.mark.slow
 def test_the_folder_of_keys_gets_its_usual_entry_back(winps: Winps) -> None:
     state = copy.deepcopy(winps.state("server2022"))
     state["files"][FOLDER]["sddl"] = CLOSED

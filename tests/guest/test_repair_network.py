@@ -8,6 +8,8 @@ import pytest
 from tests.guest.on_winps import FWP, RT, RULE, Op, Step, changes_but_record, comparable, repair, set_, step, undo_of
 from tests.winps import BASES, Winps
 
+pytestmark = pytest.mark.slow
+
 CUSTOM = "rdp-remediate-In-TCP-3390"
 OUT_RULE = "CoreNet-GP-LSASS-Out-TCP"
 RULES = ("firewall", "rules", {"name": RULE})
@@ -110,7 +112,6 @@ def test_repair_repeat_and_undo(winps: Winps, case: Case) -> None:
     cycle(winps, "server2022", case)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("base", [base for base in BASES if base != "server2022"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_repair_repeat_and_undo_elsewhere(winps: Winps, base: str, case: Case) -> None:

@@ -7,6 +7,8 @@ import pytest
 from tests.guest.on_winps import Op, changes_but_record, comparable, repair, set_, step, undo_of
 from tests.winps import Winps
 
+pytestmark = pytest.mark.slow
+
 TERM = {"service": "TermService"}
 DOWN = [set_("Stopped", "services", "TermService", "state"), set_("Stopped", "services", "UmRdpService", "state")]
 BASES = [

@@ -5,6 +5,8 @@ import pytest
 from tests.guest.on_winps import Op, Step, changes_but_record, comparable, repair, step, undo_of
 from tests.winps import Winps
 
+pytestmark = pytest.mark.slow
+
 OFF: Op = {"path": ["boot", "ems"], "value": "No"}
 ABSENT: Op = {"path": ["boot", "ems"], "remove": True}
 CASES = [

@@ -97,6 +97,8 @@ def comparable(state: State) -> State:
     kept = copy.deepcopy(state)
     for name in ("events", "now", "processes"):
         kept.pop(name, None)
+    if not kept.get("boot"):
+        kept.pop("boot", None)  # winps notes that boot options were read
     kept["files"] = {name: value for name, value in kept.get("files", {}).items() if not name.startswith(RECORD)}
     for row in (*kept["services"].values(), *kept["tcp"]):
         row["pid"] = 0

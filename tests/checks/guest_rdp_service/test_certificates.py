@@ -121,12 +121,15 @@ def test_a_person_decides_who_reads_a_key(fault: str) -> None:
     assert all(step.approval is not None for step in steps)
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [(cert(folder_acl=CLOSED), "by_hand"), (cert(key_acl=f"{CLOSED}(D;;FR;;;NS)", key_file="x"), "denied_on_purpose")],
-)
-def test_what_a_person_must_mend(change: Change, code: str) -> None:
-    assert [one.code for one in planned(change).refusals] == [code]
+def test_a_list_that_denies_somebody_is_left_to_its_owner() -> None:
+    change = cert(key_acl=f"{CLOSED}(D;;FR;;;NS)", key_file="x")
+    assert [one.code for one in planned(change).refusals] == ["denied_on_purpose"]
+
+
+def test_a_person_decides_about_the_folder_of_keys() -> None:
+    steps = planned(cert(folder_acl=CLOSED)).steps
+    assert [(step.kind, step.approval is None) for step in steps] == [("key_acl", False), ("service_restart", False)]
+    assert (steps[0].target, steps[0].desired) == ({"path": "MachineKeys"}, f"{CLOSED}(A;;0x12019f;;;WD)")
 
 
 def test_a_certificate_without_room_in_the_answer_proves_no_way_in() -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.acceptance.playing import Played, play_scenario, remedy
 
+pytestmark = pytest.mark.slow
+
 SILENT = [
     {"code": "ProvisioningState/Unavailable", "level": "Warning", "displayStatus": "Not Ready", "message": "gone"}
 ]

@@ -21,6 +21,8 @@ from tests.acceptance.command_line import Answer, beside, command
 from tests.acceptance.playing import options
 from tests.factories import Change
 
+pytestmark = pytest.mark.slow
+
 NOT_COMPARED = {"timings", "created_at", "incident_id", "run_id"}
 """Timings and ids: when the run was made and how long it took, the id of the event and the run that follows from it."""
 

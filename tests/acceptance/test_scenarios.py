@@ -8,6 +8,8 @@ from rdp_remediate.lab.scenario import built_in
 from rdp_remediate.models.plan import Outcome
 from tests.acceptance.playing import OTHER_NAMES, Played, mismatches, needs, play_scenario, played, sent, wired
 
+pytestmark = pytest.mark.slow
+
 NOTHING_CHANGES = (
     "quarantined",
     "jit-closed",
@@ -36,13 +38,11 @@ async def test_every_scenario_on_the_modelled_guest(name: str, tmp_path: Path) -
         assert one.journal == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", built_in())
 async def test_every_scenario_on_the_genuine_engine(name: str, tmp_path: Path) -> None:
     assert_expected(await play_scenario(name, needs("winps"), tmp_path))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", built_in())
 async def test_every_scenario_under_other_names(name: str, tmp_path: Path) -> None:
     one = await play_scenario(name, "modelled", tmp_path, names=OTHER_NAMES)

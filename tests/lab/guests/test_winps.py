@@ -11,6 +11,8 @@ from rdp_remediate.lab.guests import winps
 from rdp_remediate.lab.guests.winps import WinpsError, WinpsGuest
 from tests.lab.guests.winps_guest import winps_guest, winps_or_skip
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_script_that_nobody_foresaw_answers_from_guest_state() -> None:
     async with winps_guest() as guest:
@@ -43,7 +45,6 @@ async def test_what_winps_cannot_do_is_surfaced() -> None:
         assert "not simulated" in result.stderr
 
 
-@pytest.mark.slow
 async def test_a_process_that_died_is_started_again() -> None:
     async with winps_guest() as guest:
         state = guest.healthy_state("server2022")
@@ -56,7 +57,6 @@ async def test_a_process_that_died_is_started_again() -> None:
         assert guest._process.pid != process.pid
 
 
-@pytest.mark.slow
 async def test_scripts_run_one_at_a_time_and_keep_their_answers() -> None:
     async with winps_guest() as guest:
         state = guest.healthy_state("server2022")
@@ -66,7 +66,6 @@ async def test_scripts_run_one_at_a_time_and_keep_their_answers() -> None:
         assert [result.stdout for result in results] == [f"answer {number}\n" for number in range(5)]
 
 
-@pytest.mark.slow
 async def test_a_script_without_end_times_out_and_the_next_one_runs() -> None:
     async with winps_guest() as guest:
         state = guest.healthy_state("server2022")

@@ -120,6 +120,17 @@ def test_a_long_history_that_was_cut_is_unknown_not_empty() -> None:
 
 
 @pytest.mark.parametrize(
+    ("layer", "nla", "effect"), [(0, 0, "degrades"), (0, 1, "blocks"), (2, 0, "blocks"), (2, 1, "blocks")]
+)
+def test_an_old_password_can_be_changed_only_where_no_client_signs_in_before_the_screen(
+    layer: int, nla: int, effect: str
+) -> None:
+    settings = (f.registry(r"RT\SecurityLayer", layer), f.registry(r"RT\UserAuthentication", nla))
+    assert finding("password_may_be_used", a.asked(a.LOCAL, password_expired=True), *settings).effect == effect
+    assert finding("password_may_be_used", a.asked(a.LOCAL, must_change=True), *settings).effect == effect
+
+
+@pytest.mark.parametrize(
     ("changes", "skipped"),
     [
         ((a.asked(a.LOCAL),), {"netlogon_is_running", "domain_controller_answers", "secure_channel_stands",

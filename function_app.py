@@ -157,6 +157,20 @@ async def status(req: func.HttpRequest) -> func.HttpResponse:
     return _json({"error": "there is no such run"}, 404) if shown is None else _json(shown, 200)
 
 
+@app.function_name("boot_picture")
+@app.route(route="runs/{run_id}/boot-picture", methods=["GET"])
+async def boot_picture(req: func.HttpRequest) -> func.HttpResponse:
+    """The picture of the VM's console that a run kept, for a person to look at."""
+    try:
+        found = await worker.boot_picture(await here.ledger(), req.route_params["run_id"])
+    except StoreError as failed:
+        return _json({"error": str(failed)}, 503)
+    if found is None:
+        return _json({"error": "there is no such run, or it kept no boot picture"}, 404)
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return func.HttpResponse(found.picture, status_code=200, mimetype=found.media_type, headers=headers)
+
+
 @app.function_name("approve")
 @app.route(route="runs/{run_id}/steps/{step_id}/approve", methods=["POST"])
 @app.queue_output(arg_name="runs", queue_name="runs", connection=STORAGE)

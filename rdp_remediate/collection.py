@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from rdp_remediate.errors import NotApplicableError
+from rdp_remediate.errors import NotApplicableError, StoreError
 from rdp_remediate.facts import references
+from rdp_remediate.facts.boot import picture_type
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.facts.policy import ResolvedMode, resolve_mode
 from rdp_remediate.models.base import JsonObject
@@ -148,6 +149,7 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
         group.create_task(_surroundings(services, got, vm_id))
         if references.is_running(machine) and not references.agent_is_ready(machine):
             group.create_task(_operation(services, got, Operation.BOOT_LOG, vm_id, PLAIN_S))
+            group.create_task(_boot_picture(run, services, got))
     bundle = _bundle(run, services, got, answer)
     say(Progress("endpoint", "probing the RDP endpoints that ARM shows"))
     bundle = await probe(bundle, services)
@@ -361,6 +363,29 @@ async def _activity(services: Services, got: _Gathering, vm_id: str) -> None:
         return
     rows = found.value.get("value")
     got.changes += [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+async def _boot_picture(run: Run, services: Services, got: _Gathering) -> None:
+    """Keeps the picture of the console for a person; what it shows is never guessed, and no address of it is kept."""
+    vm_id, name = run.target.vm_id, "boot_picture"
+    try:
+        async with asyncio.timeout(PLAIN_S):
+            picture = await services.reads.boot_picture(vm_id)
+    except TimeoutError:
+        picture = Unavailable(Reason.TIMEOUT, f"the boot picture did not come within {PLAIN_S:g} s", vm_id)
+    if isinstance(picture, Unavailable):
+        got.miss(name, vm_id, picture)
+        return
+    try:
+        reference = await services.ledger.put_picture(run.run_id, picture.value)
+    except StoreError as failed:
+        got.miss(name, vm_id, Unavailable(Reason.SERVER_ERROR, f"the picture could not be stored: {failed}", vm_id))
+        return
+    got.operations.setdefault(name, {})[vm_id.lower()] = {
+        "reference": reference,
+        "media_type": picture_type(picture.value),
+        "bytes": len(picture.value),
+    }
 
 
 async def _resources(services: Services, got: _Gathering, ids: Iterable[str]) -> list[JsonObject]:

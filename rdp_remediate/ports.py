@@ -98,6 +98,10 @@ class ArmReads(Protocol):
         """One of the reads that are no plain resource."""
         ...
 
+    async def boot_picture(self, vm_id: str) -> Fact[bytes]:
+        """The picture of the VM's console: a BMP, PNG or JPEG file, or the reason why there is none."""
+        ...
+
 
 class Inventory(Protocol):
     """Bulk reads that lag minutes behind: for overviews only, never for a decision to write or a verification."""
@@ -324,6 +328,14 @@ class Ledger(RunCommandNotes, Protocol):
 
     async def get_answer(self, reference: str) -> JsonObject:
         """A kept guest answer; StoreError when it is gone."""
+        ...
+
+    async def put_picture(self, run_id: str, picture: bytes) -> str:
+        """Keeps the boot picture that a run saw last and returns its reference."""
+        ...
+
+    async def picture(self, run_id: str) -> bytes | None:
+        """The boot picture that a run saw last, or None when it saw none."""
         ...
 
     async def put_operation(self, operation_id: str, state: JsonObject) -> None:

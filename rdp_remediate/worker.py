@@ -280,3 +280,27 @@ async def status(open_services: OpenServices, run_id_: str) -> JsonObject | None
         report = await report_of(run, services)
         shown["report"] = report.model_dump(mode="json", by_alias=True)
     return shown
+
+
+@dataclass(frozen=True)
+class BootPicture:
+    """A picture of a VM's console and its media type."""
+
+    picture: bytes
+    media_type: str
+
+
+async def boot_picture(ledger: Ledger, run_id_: str) -> BootPicture | None:
+    """The boot picture that a run saw last; None when there is no such run or it kept none.
+
+    Raises:
+        StoreError: The store did not answer.
+    """
+    from rdp_remediate.facts.boot import picture_type  # noqa: PLC0415 - intake must not pay for it
+
+    # A run id comes from outside and becomes a part of a blob's name: only that of a run is taken.
+    if await ledger.load(run_id_) is None:
+        return None
+    picture = await ledger.picture(run_id_)
+    kind = None if picture is None else picture_type(picture)
+    return None if picture is None or kind is None else BootPicture(picture, kind)

@@ -61,6 +61,7 @@ class World:
     data: JsonObject = field(default_factory=healthy_json)
     refused: dict[str, Reason] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    picture: bytes | None = None
     scripts: dict[str, list[Script]] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
@@ -174,6 +175,13 @@ class FakeReads:
             return self._yes({"value": machines}, resource_id)
         by_id = self._world.data["operations"].get(operation.value, {})
         return self._yes(by_id.get(resource_id.lower(), {"value": []}), resource_id)
+
+    async def boot_picture(self, vm_id: str) -> Fact[bytes]:
+        """The picture that the world holds, if any."""
+        if "boot_picture" in self._world.refused:
+            return self._no(self._world.refused["boot_picture"], "boot_picture")
+        picture = self._world.picture
+        return self._no(Reason.NOT_FOUND, vm_id) if picture is None else Observed(picture, vm_id, self._clock.now())
 
     def _yes(self, value: JsonObject, source: str) -> Fact[JsonObject]:
         return Observed(copy.deepcopy(value), source, self._clock.now())

@@ -19,6 +19,7 @@ HTTP_FUNCTIONS = {
     "alerts": ("alerts", ["POST"]),
     "diagnose": ("diagnose", ["POST"]),
     "status": ("runs/{run_id}", ["GET"]),
+    "boot_picture": ("runs/{run_id}/boot-picture", ["GET"]),
     "approve": ("runs/{run_id}/steps/{step_id}/approve", ["POST"]),
 }
 
@@ -260,6 +261,20 @@ def test_an_unknown_run_is_not_found(app: Deployment) -> None:
     for run_id in ("0" * 20, "..", "a' or '1' eq '1"):
         answer = app.host.invoke_http("GET", f"/api/runs/{run_id}")
         assert answer.must_succeed().status == 404, run_id
+
+
+def test_the_boot_picture_of_a_silent_vm_can_be_looked_at(app: Deployment) -> None:
+    app.begin("agent-not-ready")
+    run_id = app.alert()
+    app.settle()
+    answer = app.host.invoke_http("GET", f"/api/runs/{run_id}/boot-picture").must_succeed()
+    assert answer.status == 200, answer.body
+    assert answer.headers["content-type"].startswith("image/bmp")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.body[:2] in (b"BM", "BM")
+    assert "sig=" not in json.dumps(app.status(run_id)), "the signed address is not kept"
+    for other in ("0" * 20, ".."):
+        assert app.host.invoke_http("GET", f"/api/runs/{other}/boot-picture").must_succeed().status == 404
 
 
 # Timers

@@ -6,6 +6,7 @@ import pytest
 
 from rdp_remediate.execution import WAIT_TRIES
 from rdp_remediate.models.base import JsonObject
+from rdp_remediate.models.fact import Reason
 from rdp_remediate.models.plan import WAIT
 from rdp_remediate.models.run import Run, RunMessage
 from rdp_remediate.pipeline import report_of
@@ -139,3 +140,30 @@ async def test_the_serial_log_is_read_of_a_running_vm_whose_agent_is_silent(agen
         run = await played(on)
         bundle = await on.services().ledger.get_bundle(run.bundles[0])
         assert (bundle.operations.get("boot_log") is not None) is read
+
+
+async def test_the_boot_picture_of_a_silent_vm_is_kept_for_a_person() -> None:
+    on = stage(f.agent_not_ready, f.operation("boot_log", f.VM, {"text": ""}))
+    on.world.picture = b"BM a picture"
+    run = await played(on)
+    ledger = on.services().ledger
+    assert await ledger.picture(run.run_id) == b"BM a picture"
+    kept = (await ledger.get_bundle(run.bundles[0])).operations["boot_picture"][f.VM.lower()]
+    assert (kept["media_type"], kept["bytes"]) == ("image/bmp", 12)
+    report = await report_of(run, on.services())
+    (step,) = [one for one in report.quick_steps if one.step == "boot_diagnostics"]
+    assert step.command == f"rdp-remediate history {run.run_id} --picture boot-picture.bmp"
+
+
+async def test_no_picture_is_asked_of_a_vm_whose_agent_answers_and_none_is_made_up() -> None:
+    ready = stage()
+    ready.world.picture = b"BM a picture"
+    run = await played(ready)
+    assert await ready.services().ledger.picture(run.run_id) is None
+
+    silent = stage(f.agent_not_ready, f.operation("boot_log", f.VM, {"text": ""}))
+    silent.world.refused["boot_picture"] = Reason.FORBIDDEN
+    run = await played(silent)
+    bundle = await silent.services().ledger.get_bundle(run.bundles[0])
+    assert ("boot_picture", "forbidden") in {(one.fact, one.reason) for one in bundle.unavailable}
+    assert await silent.services().ledger.picture(run.run_id) is None

@@ -4,8 +4,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from rdp_remediate.arm.answers import FAILURES, read_failure, sentence
+from rdp_remediate.arm.boot_picture import read_boot_picture
 from rdp_remediate.arm.clients import ArmClients, correlated
 from rdp_remediate.arm.ids import ArmId, parse
 from rdp_remediate.arm.operations import OPERATIONS
@@ -14,10 +16,13 @@ from rdp_remediate.arm.reading import Reading, UnreadError
 from rdp_remediate.arm.redaction import redact
 from rdp_remediate.arm.resource_types import GENUINE, PLAIN
 from rdp_remediate.models.base import JsonObject
-from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
+from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable, derive
 from rdp_remediate.ports import ArmReads, Operation
 
 RESOURCE_DEADLINE_S = 25.0
+PICTURE_DEADLINE_S = 45.0
+
+_T = TypeVar("_T")
 
 #: The longest that one source may take. Diagnostics are long-running operations of some 10 s each.
 DEADLINES_S: Mapping[Operation, float] = {
@@ -83,9 +88,22 @@ class AzureReads(ArmReads):
         deadline_s = DEADLINES_S.get(operation, _DEFAULT_DEADLINE_S)
         return await self._read(arm, asked, deadline_s, lambda reading: source(reading, arm, arguments))
 
+    async def boot_picture(self, vm_id: str) -> Fact[bytes]:
+        """The picture of the VM's console, a BMP, PNG or JPEG file."""
+        arm = parse(vm_id)
+        if arm is None:
+            return Unavailable(Reason.MALFORMED, "This is no ARM resource id.", vm_id)
+        asked = f"boot_picture of {arm.name}"
+        return await self._attempt(arm, asked, PICTURE_DEADLINE_S, lambda reading: read_boot_picture(reading, arm))
+
     async def _read(
         self, arm: ArmId, asked: str, deadline_s: float, read: Callable[[Reading], Awaitable[JsonObject]]
     ) -> Fact[JsonObject]:
+        return derive(await self._attempt(arm, asked, deadline_s, read), redact)
+
+    async def _attempt(
+        self, arm: ArmId, asked: str, deadline_s: float, read: Callable[[Reading], Awaitable[_T]]
+    ) -> Fact[_T]:
         deadline_s *= self._deadline_factor
         try:
             # The clock starts with the first request: waiting for a slot behind other reads is no fault of this source.
@@ -103,4 +121,4 @@ class AzureReads(ArmReads):
             return Unavailable(Reason.MALFORMED, f"{asked}: the answer is no JSON.", arm.text)
         except FAILURES as error:
             return read_failure(error, asked, arm.text)
-        return Observed(redact(value), arm.text, datetime.now(UTC))
+        return Observed(value, arm.text, datetime.now(UTC))

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 from rdp_remediate import worker
@@ -25,6 +26,7 @@ def add_commands(commands: Any) -> None:
     """Adds history and approve."""
     history = commands.add_parser("history", help="list the runs in the store, newest first", allow_abbrev=False)
     history.add_argument("run_id", nargs="?", metavar="RUN", help="show the report of one run")
+    history.add_argument("--picture", metavar="FILE", help="save the boot picture that the run kept, where it kept one")
     add_output(history, "text", "json", "html")
     history.set_defaults(run=run_history)
     approve = commands.add_parser(
@@ -42,6 +44,8 @@ def add_commands(commands: Any) -> None:
 async def run_history(options: argparse.Namespace) -> ExitCode:
     """Lists runs, or shows one."""
     settings = Settings.from_environment(os.environ)
+    if options.picture:
+        return await _save_picture(settings, options.run_id, Path(options.picture))
     if options.run_id:
         async with open_services(settings, vantage="cli", sinks=()) as services:
             run = await services.ledger.load(options.run_id)
@@ -70,6 +74,24 @@ async def run_history(options: argparse.Namespace) -> ExitCode:
         sys.stdout.write(f"{row['created_at'][:19]}  {row['run_id']}  {row['vm']:<20} {row['phase']}{waiting}\n")
     if not rows:
         sys.stdout.write("no runs yet\n")
+    return ExitCode.OK
+
+
+async def _save_picture(settings: Settings, run_id: str | None, file: Path) -> ExitCode:
+    if run_id is None:
+        raise UsageError("--picture needs the RUN whose boot picture is wanted.")
+    records = open_records(settings)
+    try:
+        picture = await open_ledger(settings, records, WallClock()).picture(run_id)
+    finally:
+        await records.close()
+    if picture is None:
+        raise UsageError(f"Run {run_id} kept no boot picture; its report says why under unavailable.")
+    try:
+        file.write_bytes(picture)
+    except OSError as failed:
+        raise UsageError(f"The picture could not be written to {file}: {failed.strerror}.") from failed
+    sys.stdout.write(f"{file}: {len(picture)} bytes; say what it shows with diagnose --boot-screen CLASS\n")
     return ExitCode.OK
 
 

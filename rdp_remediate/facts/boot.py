@@ -72,6 +72,14 @@ _BOOT_STATUS = frozenset(
 )  # fmt: skip
 
 
+_PICTURES = ((b"BM", "image/bmp"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
+
+
+def picture_type(picture: bytes) -> str | None:
+    """The media type of a boot picture by its first bytes, or None when it is no picture."""
+    return next((name for magic, name in _PICTURES if picture.startswith(magic)), None)
+
+
 def read_screen(word: str | None) -> Screen | None:
     """The class that a person named; a word that is no class says nothing."""
     found = (word or "").strip().lower()

@@ -140,14 +140,19 @@ def _boot_diagnostics(seen: Seen) -> QuickStep:
     evidence = [f"the picture, as a person sees it: {plain(looked)}"] if looked else []
     if log is not None:
         evidence.append(f"serial log read: {len(str(log.get('text') or ''))} characters")
+    kept = answer(seen, "boot_picture")
+    if kept is not None:
+        evidence.append(f"the boot picture is kept with the run ({kept.get('bytes')} bytes)")
+        command = f"rdp-remediate history {seen.run.run_id} --picture boot-picture.bmp"
     if evidence:
         picture = "" if looked else " Nobody has looked at the picture: say what it shows with --boot-screen."
         return QuickStep(
             step="boot_diagnostics",
             title=title,
             status="done",
-            why=f"What the VM shows at its console was taken into account.{picture}",
+            why=f"{'What the VM shows at its console was taken into account.' if log or looked else ''}{picture}".strip(),
             evidence=evidence,
+            command=command if kept is not None else None,
         )
     gone = missed(seen, "boot_log")
     if seen.reachable:

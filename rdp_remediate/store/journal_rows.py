@@ -162,6 +162,16 @@ class JournalRows(Rows):
             raise StoreError(f"{reference} is no JSON object; the store is damaged.")
         return answer
 
+    async def put_picture(self, run_id: str, picture: bytes) -> str:
+        """Keeps the boot picture that a run saw last and returns its reference."""
+        reference = _picture_name(run_id)
+        await self._records.put_blob(reference, picture)
+        return reference
+
+    async def picture(self, run_id: str) -> bytes | None:
+        """The boot picture that a run saw last, or None when it saw none."""
+        return await self._records.get_blob(_picture_name(run_id))
+
     async def _blob(self, reference: str) -> bytes:
         body = await self._records.get_blob(reference)
         if body is None:
@@ -203,6 +213,10 @@ def _entry_key(entry: JournalEntry) -> str:
 
 def _run_command_key(vm_id: str, name: str) -> str:
     return f"{name}:{row_key(vm_id)}"
+
+
+def _picture_name(run_id: str) -> str:
+    return f"boot-pictures/{run_id}"
 
 
 def _rule_key(entry: JournalEntry) -> str:

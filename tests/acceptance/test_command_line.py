@@ -236,6 +236,19 @@ async def test_history_of_nothing_and_of_no_such_run(tmp_path: Path) -> None:
         assert "no-such-run" in refused.err
 
 
+async def test_the_boot_picture_that_a_run_kept_is_saved(tmp_path: Path) -> None:
+    file = tmp_path / "screen.bmp"
+    async with exported("agent-not-ready", tmp_path) as lab:
+        answer = await diagnosed(lab)
+        saved = await beside("history", answer.document["run_id"], "--picture", str(file))
+        none = await beside("history", "no-such-run", "--picture", str(file))
+        nowhere = await beside("history", answer.document["run_id"], "--picture", str(tmp_path / "none" / "x.bmp"))
+    assert saved.code == 0, saved.err
+    assert file.read_bytes()[:2] == b"BM"
+    assert_one_sentence(none, "no boot picture")
+    assert_one_sentence(nowhere, "could not be written")
+
+
 @pytest.mark.slow
 async def test_a_vm_that_a_person_stopped_starts_after_a_persons_yes(tmp_path: Path) -> None:
     async with exported("vm-deallocated-by-person", tmp_path) as lab:

@@ -52,6 +52,10 @@ OPERATIONS: Mapping[Operation, tuple[str, ...]] = {
     Operation.FIND_VM: ("Microsoft.Compute/virtualMachines/read",),
     Operation.SUBSCRIPTION: ("Microsoft.Resources/subscriptions/read",),
     Operation.PERMISSIONS: ("Microsoft.Authorization/permissions/read",),
+    Operation.ROLE_ASSIGNMENTS: (
+        "Microsoft.Authorization/roleAssignments/read",
+        "Microsoft.Authorization/roleDefinitions/read",
+    ),
 }
 
 #: What each acting call needs beside the reads.

@@ -5,6 +5,7 @@ Run Command, started right after pre-flight beside tier 1 and handed back unfini
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -41,6 +42,7 @@ GUEST_SECONDS = 60
 MOST_LEVELS = 4
 MOST_PEERS = 10
 MOST_OWNERS = 20
+MOST_SCOPES = 12
 
 
 @dataclass
@@ -150,6 +152,9 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
         if references.is_running(machine) and not references.agent_is_ready(machine):
             group.create_task(_operation(services, got, Operation.BOOT_LOG, vm_id, PLAIN_S))
             group.create_task(_boot_picture(run, services, got))
+    if run.target.principal_id is not None:
+        say(Progress("guest-auth", "reading the roles of the person who was asked about"))
+        await _roles(run.target.principal_id, services, got, machine)
     bundle = _bundle(run, services, got, answer)
     say(Progress("endpoint", "probing the RDP endpoints that ARM shows"))
     bundle = await probe(bundle, services)
@@ -353,6 +358,32 @@ async def _surroundings(services: Services, got: _Gathering, vm_id: str) -> None
         ):
             group.create_task(_operation(services, got, operation, key, PLAIN_S))
         group.create_task(_activity(services, got, vm_id))
+
+
+async def _roles(principal_id: str, services: Services, got: _Gathering, vm: JsonObject) -> None:
+    """The person's roles where signing in asks for them: at the VM, its NICs and VNets, and the Bastion hosts."""
+    name = Operation.ROLE_ASSIGNMENTS
+    scopes = [
+        str(vm.get("id") or ""),
+        *(one for one in references.next_resources(vm) if "/networkinterfaces/" in one.lower()),
+    ]
+    scopes += [one for one in got.resources if re.fullmatch(r"[^?]*/(virtualnetworks|bastionhosts)/[^/]+", one)]
+    for answer in got.operations.get(Operation.BASTION_HOSTS.value, {}).values():
+        scopes += [str(host.get("id") or "") for host in answer.get("value") or [] if isinstance(host, dict)]
+    wanted = list({scope.lower(): scope for scope in scopes if scope}.values())
+
+    async def read(scope: str) -> None:
+        fact = await _deadline(
+            services.reads.operation(name, scope, principal=principal_id), PLAIN_S, f"{name.value} at {scope}"
+        )
+        if isinstance(fact, Unavailable):
+            got.miss(name.value, scope, fact)
+        else:
+            got.operations.setdefault(name.value, {})[scope.lower()] = fact.value
+
+    for left in wanted[MOST_SCOPES:]:
+        got.miss(name.value, left, Unavailable(Reason.NOT_COLLECTED, f"only {MOST_SCOPES} scopes are read", left))
+    await asyncio.gather(*(read(scope) for scope in wanted[:MOST_SCOPES]))
 
 
 async def _activity(services: Services, got: _Gathering, vm_id: str) -> None:

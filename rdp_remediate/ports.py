@@ -41,6 +41,7 @@ class Operation(StrEnum):
     FIND_VM = "find_vm"  # by subscription id path plus argument name: {"value": [vm, …]}
     SUBSCRIPTION = "subscription"  # by subscription id path
     PERMISSIONS = "permissions"  # by resource id
+    ROLE_ASSIGNMENTS = "role_assignments"  # by scope plus argument principal: {"value": […], "definitions": {id: …}}
 
 
 @dataclass(frozen=True, slots=True)

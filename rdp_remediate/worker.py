@@ -92,6 +92,7 @@ def new_run(incident: Incident, settings: Settings, clock: Clock, vm_id: str | N
             vm_id=target_id,
             client_address=incident.client_address,
             user=incident.user,
+            principal_id=incident.principal_id,
             dialled_address=incident.dialled_address,
             dialled_port=incident.dialled_port,
         ),

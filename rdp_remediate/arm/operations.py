@@ -12,6 +12,7 @@ from rdp_remediate.arm.ids import ArmId
 from rdp_remediate.arm.reading import Reading, UnreadError
 from rdp_remediate.arm.redaction import redact_text
 from rdp_remediate.arm.resource_types import as_json
+from rdp_remediate.arm.role_assignments import read_role_assignments
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.fact import Reason
 from rdp_remediate.ports import Operation
@@ -316,4 +317,5 @@ OPERATIONS: Mapping[Operation, Source] = {
     Operation.FIND_VM: _find_vm,
     Operation.SUBSCRIPTION: _subscription,
     Operation.PERMISSIONS: _permissions,
+    Operation.ROLE_ASSIGNMENTS: read_role_assignments,
 }

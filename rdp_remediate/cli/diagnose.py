@@ -20,6 +20,7 @@ from rdp_remediate.diagnosis import diagnose_bundle
 from rdp_remediate.errors import NotApplicableError, StoreError, UsageError
 from rdp_remediate.facts.boot import Screen
 from rdp_remediate.facts.facts import read_facts
+from rdp_remediate.intake.resource_id import is_object_id
 from rdp_remediate.models.bundle import Bundle, Mode, Policy, Target
 from rdp_remediate.models.incident import Incident, Kind, Source
 from rdp_remediate.models.report import Report
@@ -49,6 +50,11 @@ def add_commands(commands: Any) -> None:
     command.add_argument("-S", "--subscription", help="subscription id (default: AZURE_SUBSCRIPTION_ID)")
     command.add_argument("--client", metavar="IP", help="address of the computer that cannot connect")
     command.add_argument("--user", metavar="NAME", help="account that cannot sign in, as DOMAIN\\name or a UPN")
+    command.add_argument(
+        "--principal-id",
+        metavar="GUID",
+        help="object id of that account in Microsoft Entra ID, to judge the roles that it has in Azure",
+    )
     command.add_argument(
         "--dialled", metavar="HOST[:PORT]", help="what the user dials (default: the VM's public entry, port 3389)"
     )
@@ -144,11 +150,19 @@ def manual_incident(options: argparse.Namespace, vm_id: str) -> Incident:
         vm_id=vm_id,
         client_address=options.client,
         user=options.user,
+        principal_id=_principal_id(options),
         dialled_address=host,
         dialled_port=port,
         requested_by=who,
         summary=f"{who} asked to look at {vm_id.rsplit('/', 1)[-1]}.",
     )
+
+
+def _principal_id(options: argparse.Namespace) -> str | None:
+    value: str | None = options.principal_id
+    if value is not None and not is_object_id(value):
+        raise UsageError(f"--principal-id {value[:60]!r} is no GUID; `az ad user show --id NAME` shows the object id.")
+    return value
 
 
 def _dialled(options: argparse.Namespace) -> tuple[str | None, int | None]:

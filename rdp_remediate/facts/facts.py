@@ -19,10 +19,11 @@ from rdp_remediate.facts.platform_health import (
     read_refusals,
 )
 from rdp_remediate.facts.probes import ProbeFact, read_probes
+from rdp_remediate.facts.roles import Role, read_roles
 from rdp_remediate.facts.vm_access import VmAccess, read_vm_access
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Bundle, Policy, Target
-from rdp_remediate.models.fact import Fact, Observed, Unavailable
+from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
 
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -69,6 +70,8 @@ class Facts:
     bastion_hosts: Fact[list[str]]
     locks: Fact[list[Lock]]
     vm_access: Fact[tuple[VmAccess, ...]]
+    roles: Mapping[str, Fact[tuple[Role, ...]]]
+    """The roles of the person who was asked about, by lower-case scope; see `roles_at`."""
     resources: Mapping[str, JsonObject]
     """ARM's own JSON by lower-case id, for steps that write back what they read; judgement asks the typed facts."""
 
@@ -82,6 +85,14 @@ class Facts:
             except ValueError:
                 continue
         return tuple(found)
+
+    def roles_at(self, scope: str) -> Fact[tuple[Role, ...]]:
+        """The roles that the asked person has at a scope and above it."""
+        if self.target.principal_id is None:
+            why = "the object id of the person is not known; give it with --principal-id"
+            return Unavailable(Reason.NOT_CONFIGURED, why, "target.principal_id")
+        unread = Unavailable(Reason.NOT_COLLECTED, "the role assignments were not read", f"role_assignments {scope}")
+        return self.roles.get(scope.lower(), unread)
 
     @property
     def read_only_lock(self) -> Lock | None:
@@ -127,8 +138,16 @@ def read_facts(bundle: Bundle) -> Facts:
         bastion_hosts=parsed(evidence.operation("bastion_hosts", subscription), _ids),
         locks=parsed(evidence.operation("locks", vm_id), _locks),
         vm_access=parsed(evidence.resource(vm_id), read_vm_access),
+        roles=_roles(bundle, evidence),
         resources=bundle.resources,
     )
+
+
+def _roles(bundle: Bundle, evidence: Evidence) -> dict[str, Fact[tuple[Role, ...]]]:
+    name = "role_assignments"
+    missed = (one.resource_id or "" for one in bundle.unavailable if one.fact == name)
+    scopes = {scope.lower() for scope in (*bundle.operations.get(name, {}), *missed)}
+    return {scope: parsed(evidence.operation(name, scope), read_roles) for scope in scopes}
 
 
 def _activity(bundle: Bundle, evidence: Evidence, read: Callable[[Sequence[JsonObject]], list[T]]) -> Fact[list[T]]:

@@ -9,6 +9,7 @@ from rdp_remediate.intake.ignored import NOT_REPAIRED, Ignored
 from rdp_remediate.intake.payload import as_object, optional_text, parse_json, plain, refuse
 from rdp_remediate.intake.resource_id import (
     NamedVm,
+    is_object_id,
     is_resource_name,
     is_subscription_id,
     last_name,
@@ -23,6 +24,7 @@ _KEYS = (
     "subscription_id",
     "client_address",
     "user",
+    "principal_id",
     "dialled_address",
     "dialled_port",
     "mode",
@@ -39,8 +41,9 @@ def read_manual(
     """What a request starts.
 
     Keys: `vm` (ARM id, or a name with `resource_group` and `subscription_id` as far as known), `client_address`,
-    `user`, `dialled_address`, `dialled_port`, `mode` (observe, approve or auto; it can only lower the mode) and
-    `requested_by`. An unknown key is an error: a mistyped `mode` must not pass as no mode.
+    `user`, `principal_id` (that account's object id in Microsoft Entra ID), `dialled_address`, `dialled_port`, `mode`
+    (observe, approve or auto; it can only lower the mode) and `requested_by`. An unknown key is an error: a mistyped
+    `mode` must not pass as no mode.
 
     Args:
         body: The request body.
@@ -72,6 +75,7 @@ def read_manual(
             clue=None if isinstance(named, NamedVm) else named,
             client_address=_address(request, "client_address"),
             user=_name(request, "user"),
+            principal_id=_principal(request),
             dialled_address=_dialled(request),
             dialled_port=_port(request),
             requested_mode=_mode(request),
@@ -127,6 +131,13 @@ def _dialled(request: JsonObject) -> str | None:
         if _HOST_NAME.fullmatch(value):
             return value
     refuse(f"request.dialled_address is '{plain(value, 60)}', neither an IP address nor a host name")
+
+
+def _principal(request: JsonObject) -> str | None:
+    value = optional_text(request, "principal_id", "request")
+    if value is not None and not is_object_id(value):
+        refuse("request.principal_id is no object id of Microsoft Entra ID, which is a GUID with dashes")
+    return value
 
 
 def _port(request: JsonObject) -> int | None:

@@ -91,6 +91,11 @@ def is_subscription_id(text: str) -> bool:
     return _GUID.fullmatch(text) is not None
 
 
+def is_object_id(text: str) -> bool:
+    """Whether the text has the form of an object id of Microsoft Entra ID, a GUID with dashes."""
+    return _GUID.fullmatch(text) is not None
+
+
 def is_resource_name(text: str) -> bool:
     """Whether the text could be the name of a resource group or resource of ours."""
     return _NAME.fullmatch(text) is not None and text.strip(".") != ""

@@ -128,6 +128,71 @@ async def list_role_assignments(call: Call) -> Reply:
     return Reply(200, {"value": value})
 
 
+_ROLES: dict[str, tuple[str, dict[str, list[str]]]] = {
+    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": ("Owner", {"actions": ["*"]}),
+    "b24988ac-6180-42a0-ab88-20f7382dd24c": (
+        "Contributor",
+        {
+            "actions": ["*"],
+            "notActions": [
+                "Microsoft.Authorization/*/Delete",
+                "Microsoft.Authorization/*/Write",
+                "Microsoft.Authorization/elevateAccess/Action",
+            ],
+        },
+    ),
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": ("Reader", {"actions": ["*/read"]}),
+    "9980e02c-c2be-4d73-94e8-173b1dc7cf3c": (
+        "Virtual Machine Contributor",
+        {"actions": ["Microsoft.Compute/virtualMachines/*", "Microsoft.Network/networkInterfaces/*"]},
+    ),
+    "1c0163c0-47e6-4577-8991-ea5c82e286e4": (
+        "Virtual Machine Administrator Login",
+        {
+            "actions": ["Microsoft.Compute/virtualMachines/*/read", "Microsoft.Network/networkInterfaces/read"],
+            "dataActions": [
+                "Microsoft.Compute/virtualMachines/login/action",
+                "Microsoft.Compute/virtualMachines/loginAsAdmin/action",
+            ],
+        },
+    ),
+    "fb879df8-f326-4884-b1cf-06f3ad86be52": (
+        "Virtual Machine User Login",
+        {
+            "actions": ["Microsoft.Compute/virtualMachines/*/read", "Microsoft.Network/networkInterfaces/read"],
+            "dataActions": ["Microsoft.Compute/virtualMachines/login/action"],
+        },
+    ),
+}
+"""Built-in roles by their ids: name, and the part of their permissions that matters to signing in."""
+
+
+async def get_role_definition(call: Call) -> Reply:
+    """GET of a built-in role's definition; a role of another id does not exist here."""
+    name = call.params["name"].lower()
+    if name not in _ROLES:
+        raise ArmError(
+            404, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{name}' does not exist."
+        )
+    title, own = _ROLES[name]
+    permission = {key: own.get(key, []) for key in ("actions", "notActions", "dataActions", "notDataActions")}
+    return Reply(
+        200,
+        {
+            "properties": {
+                "roleName": title,
+                "type": "BuiltInRole",
+                "description": "",
+                "assignableScopes": ["/"],
+                "permissions": [permission],
+            },
+            "id": call.path,
+            "type": "Microsoft.Authorization/roleDefinitions",
+            "name": name,
+        },
+    )
+
+
 def routes() -> list[Route]:
     """The routes of this area."""
     authorization = "/{scope*}/providers/Microsoft.Authorization"
@@ -149,5 +214,12 @@ def routes() -> list[Route]:
             "Microsoft.Authorization/roleAssignments/read",
             list_role_assignments,
             3,
+        ),
+        Route(
+            "GET",
+            f"{authorization}/roleDefinitions/{{name}}",
+            "Microsoft.Authorization/roleDefinitions/read",
+            get_role_definition,
+            4,
         ),
     ]

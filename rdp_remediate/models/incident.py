@@ -73,6 +73,7 @@ class Incident(Document):
     clue: Clue | None = None
     client_address: str | None = Field(default=None, description="claim: the computer that could not connect")
     user: str | None = Field(default=None, description="claim: the account that could not connect")
+    principal_id: str | None = Field(default=None, description="claim: the account's object id in Microsoft Entra ID")
     dialled_address: str | None = Field(default=None, description="claim: the address or name that was dialled")
     dialled_port: int | None = Field(default=None, ge=1, le=65535)
     requested_mode: RequestedMode | None = None

@@ -91,6 +91,7 @@ DELIBERATE = {
     ("GA20a", "remedy of sam-remote-call-denied"): "the setting is a domain controller's, which is not repaired",
     ("GA24a", "remedy of profile-corrupt-temp"): "a user's profile key is never deleted",
     ("GA29a", "remedy of entra-join-failed"): "writing the Entra extension is its owner's",
+    ("CC21", "remedy of entra-join-failed"): "as GA29a",
     ("GF10a", "status reachable"): "the lab's network does not play other firewalls, so its handshake succeeds",
     ("GN08a", "remedy of ghost-nics"): "removing devices cannot be taken back; by hand",
     ("CC09", "remedy of ghost-nics"): "as above",

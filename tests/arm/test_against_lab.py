@@ -11,6 +11,7 @@ from rdp_remediate.arm.polling import PollTimes
 from rdp_remediate.arm.reads import AzureReads
 from rdp_remediate.arm.retry import RetryTimes
 from rdp_remediate.arm.writes import AzureWrites
+from rdp_remediate.facts.roles import read_roles
 from rdp_remediate.lab.server import Lab
 from rdp_remediate.logs.queries import AzureLogQueries
 from rdp_remediate.models.fact import Observed, Reason, Unavailable
@@ -106,10 +107,17 @@ async def test_every_operation_is_answered(lab: Lab, reads: AzureReads) -> None:
         Operation.SUBSCRIPTION: subscription,
         Operation.PERMISSIONS: ids["vm"],
         Operation.ADDRESS_OWNERS: subscription,
+        Operation.ROLE_ASSIGNMENTS: ids["vm"],
     }
+    person = "5c2a0000-0000-4000-8000-0000000000aa"
+    reader = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    lab.world.user_roles[lab.names.group_id.lower()] = [
+        {"name": "a", "properties": {"roleDefinitionId": reader, "principalId": person, "scope": lab.names.group_id}}
+    ]
     assert set(targets) == set(Operation)
     arguments = {
         Operation.FIND_VM: {"name": lab.names.vm.upper()},
+        Operation.ROLE_ASSIGNMENTS: {"principal": person},
         Operation.ADDRESS_OWNERS: {"addresses": lab.names.private_address, "group": lab.names.resource_group},
     }
     operations = list(targets)
@@ -122,6 +130,11 @@ async def test_every_operation_is_answered(lab: Lab, reads: AzureReads) -> None:
     found = answers[Operation.FIND_VM]
     assert isinstance(found, Observed)
     assert [vm["id"].lower() for vm in found.value["value"]] == [ids["vm"].lower()]
+    roles = answers[Operation.ROLE_ASSIGNMENTS]
+    assert isinstance(roles, Observed)
+    assert [(one.name, one.allows("Microsoft.Compute/virtualMachines/read")) for one in read_roles(roles.value)] == [
+        ("Reader", True)
+    ]
     rules = answers[Operation.EFFECTIVE_SECURITY_RULES]
     assert isinstance(rules, Observed)
     assert len(rules.value["value"]) == 2, "subnet and NIC each have an NSG"

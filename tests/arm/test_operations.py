@@ -182,6 +182,44 @@ class TestBootLog:
         assert (await failure_of(reads, Operation.BOOT_LOG, VM)).reason is reason
 
 
+class TestRoleAssignments:
+    PERSON = "5c2a0000-0000-4000-8000-0000000000aa"
+    URL = f"{VM}/providers/Microsoft.Authorization/roleAssignments"
+    OWNER = f"{SCOPE}/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+
+    async def test_groups_are_followed_and_each_role_is_read_once(self, arm: FakeArm, reads: AzureReads) -> None:
+        one = {"properties": {"roleDefinitionId": self.OWNER, "principalId": self.PERSON}}
+        two = {"properties": {"roleDefinitionId": self.OWNER.upper(), "principalId": "a group"}}
+        arm.on("GET", self.URL, Reply(body={"value": [one, two]}))
+        arm.on("GET", self.OWNER, Reply(body={"properties": {"roleName": "Owner"}}))
+        found = await value_of(reads, Operation.ROLE_ASSIGNMENTS, VM, principal=self.PERSON)
+        assert found["value"] == [one, two]
+        assert found["definitions"] == {self.OWNER.lower(): {"properties": {"roleName": "Owner"}}}
+        assert arm.seen[0].query["$filter"] == f"atScope() and assignedTo('{self.PERSON}')"
+
+    @pytest.mark.parametrize("principal", ["", "mia@contoso.com", "') or true or ('", "5c2a0000"])
+    async def test_only_an_object_id_is_sent(self, principal: str, arm: FakeArm, reads: AzureReads) -> None:
+        found = await failure_of(reads, Operation.ROLE_ASSIGNMENTS, VM, principal=principal)
+        assert found.reason is Reason.MALFORMED
+        assert arm.seen == []
+
+    @pytest.mark.parametrize(
+        ("listed", "definition", "reason"),
+        [
+            (DENIED, Reply(), Reason.FORBIDDEN),
+            (Reply(body={"value": [{"properties": {"roleDefinitionId": OWNER}}]}), DENIED, Reason.FORBIDDEN),
+            (Reply(body={"value": [{"properties": {"roleDefinitionId": "https://x/y"}}]}), Reply(), Reason.MALFORMED),
+        ],
+    )
+    async def test_no_answer(
+        self, listed: Reply, definition: Reply, reason: Reason, arm: FakeArm, reads: AzureReads
+    ) -> None:
+        arm.on("GET", self.URL, listed)
+        arm.on("GET", self.OWNER, definition)
+        found = await failure_of(reads, Operation.ROLE_ASSIGNMENTS, VM, principal=self.PERSON)
+        assert found.reason is reason
+
+
 class TestActivity:
     URL = f"{SCOPE}/providers/Microsoft.Insights/eventtypes/management/values"
 

@@ -1,5 +1,7 @@
 """Rows of the hop guest-auth."""
 
+from tests.factories import VM
+
 _ASKED: tuple[tuple[str, str | None], ...] = (
     ("guest.accounts.asked", None),
     ("guest.accounts", None),
@@ -14,6 +16,8 @@ _ANSWER: tuple[tuple[str, str | None], ...] = (
 )
 _RIGHTS: tuple[tuple[str, str | None], ...] = (*_ASKED, ("guest.accounts.asked.rights", None))
 _DOMAIN: tuple[tuple[str, str | None], ...] = (("guest.os", None), ("guest.services.Netlogon", None), ("guest", None))
+
+_ROLES: tuple[tuple[str, str | None], ...] = (("role_assignments", VM), ("guest", None))
 
 DECIDING: dict[str, tuple[tuple[str, str | None], ...]] = {
     "auth-bad-password": (*_ANSWER, ("guest.accounts", None)),
@@ -31,6 +35,7 @@ DECIDING: dict[str, tuple[tuple[str, str | None], ...]] = {
     "netlogon-not-running": _DOMAIN,
     "nla-dc-unreachable": (*_DOMAIN, ("guest.accounts", None)),
     "secure-channel-broken": (*_DOMAIN, ("guest.accounts.channel", None)),
+    "entra-role-missing": _ROLES,
     "clock-skew": (*_DOMAIN, ("guest.accounts.clock", None)),
     "domain-creds-disabled": ((r"guest.registry.LSA\disabledomaincreds", None), ("guest.os", None)),
     "ntlm-restricted": (

@@ -95,6 +95,8 @@ def test_machines_of_another_kind_are_ignored_by_name(vm: str, reason: IgnoredRe
         ({"vm": "w", "dialled_port": True}, "no port number"),
         ({"vm": "w", "dialled_port": 0}, "no port number"),
         ({"vm": "w", "dialled_port": 65536}, "no port number"),
+        ({"vm": "w", "principal_id": "mia@contoso.com"}, "object id"),
+        ({"vm": "w", "principal_id": "5c2a0000-0000-4000-8000-0000000000aa'"}, "object id"),
         ({"vm": "w", "user": "a\nb"}, "printable characters"),
         ({"vm": "w", "user": "a" * 257}, "printable characters"),
     ],

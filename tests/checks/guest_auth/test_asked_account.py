@@ -141,6 +141,12 @@ def test_an_old_password_can_be_changed_only_where_no_client_signs_in_before_the
 )  # fmt: skip
 def test_a_healthy_user_passes_every_check_that_is_about_him(changes: tuple[Change, ...], skipped: set[str]) -> None:
     found = [one for one in diagnosis(*changes).findings if one.hop == "guest-auth"]
-    always = {"sam_answers_remote_calls", "entra_join_is_complete", "entra_admits_the_user", "pku2u_is_allowed"}
+    always = {
+        "sam_answers_remote_calls",
+        "entra_join_is_complete",
+        "entra_admits_the_user",
+        "pku2u_is_allowed",
+        "entra_user_has_a_login_role",
+    }
     assert {one.check for one in found if one.status == "skipped"} == skipped | always
     assert {one.status for one in found} == {"pass", "skipped"}

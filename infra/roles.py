@@ -52,6 +52,14 @@ OPERATIONS: Mapping[Operation, tuple[str, ...]] = {
     Operation.FIND_VM: ("Microsoft.Compute/virtualMachines/read",),
     Operation.SUBSCRIPTION: ("Microsoft.Resources/subscriptions/read",),
     Operation.PERMISSIONS: ("Microsoft.Authorization/permissions/read",),
+    Operation.PRIVATE_DNS_LINKS: (
+        "Microsoft.ResourceGraph/resources/read",
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks/read",
+    ),
+    Operation.GATEWAY_CONNECTIONS: (
+        "Microsoft.Network/virtualNetworkGateways/connections/read",
+        "Microsoft.Network/connections/read",
+    ),
     Operation.ROLE_ASSIGNMENTS: (
         "Microsoft.Authorization/roleAssignments/read",
         "Microsoft.Authorization/roleDefinitions/read",

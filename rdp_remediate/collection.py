@@ -152,6 +152,7 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
         if references.is_running(machine) and not references.agent_is_ready(machine):
             group.create_task(_operation(services, got, Operation.BOOT_LOG, vm_id, PLAIN_S))
             group.create_task(_boot_picture(run, services, got))
+    await _beyond(services, got)
     if run.target.principal_id is not None:
         say(Progress("guest-auth", "reading the roles of the person who was asked about"))
         await _roles(run.target.principal_id, services, got, machine)
@@ -358,6 +359,28 @@ async def _surroundings(services: Services, got: _Gathering, vm_id: str) -> None
         ):
             group.create_task(_operation(services, got, operation, key, PLAIN_S))
         group.create_task(_activity(services, got, vm_id))
+
+
+async def _beyond(services: Services, got: _Gathering) -> None:
+    """Where a network leads to others: the connections of its gateways, and the private DNS zones of Bastion's network."""
+    gateways = [one for one in got.resources if re.fullmatch(r".*/virtualnetworkgateways/[^/]+", one)]
+    hosting = [
+        one for key, one in got.resources.items() if references.has_bastion_subnet(one) and "/virtualnetworks/" in key
+    ]
+    await asyncio.gather(
+        *(_operation(services, got, Operation.GATEWAY_CONNECTIONS, one, PLAIN_S) for one in gateways),
+        *(_operation(services, got, Operation.PRIVATE_DNS_LINKS, str(one["id"]), PLAIN_S) for one in hosting),
+    )
+    listed = [
+        str(row["id"])
+        for answer in got.operations.get(Operation.GATEWAY_CONNECTIONS.value, {}).values()
+        for row in answer.get("value") or []
+        if isinstance(row, dict) and row.get("id")
+    ]
+    connections = await _resources(services, got, listed)
+    await _resources(
+        services, got, [one for connection in connections for one in references.next_resources(connection)]
+    )
 
 
 async def _roles(principal_id: str, services: Services, got: _Gathering, vm: JsonObject) -> None:

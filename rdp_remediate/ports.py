@@ -41,6 +41,8 @@ class Operation(StrEnum):
     FIND_VM = "find_vm"  # by subscription id path plus argument name: {"value": [vm, …]}
     SUBSCRIPTION = "subscription"  # by subscription id path
     PERMISSIONS = "permissions"  # by resource id
+    PRIVATE_DNS_LINKS = "private_dns_links"  # by VNet id: links of private DNS zones, {"value": [{id, properties}]}
+    GATEWAY_CONNECTIONS = "gateway_connections"  # by virtual network gateway id: {"value": [connection, …]}
     ROLE_ASSIGNMENTS = "role_assignments"  # by scope plus argument principal: {"value": […], "definitions": {id: …}}
 
 

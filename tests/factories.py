@@ -319,6 +319,7 @@ def behind_bastion(data: JsonObject) -> None:
         },
     }
     operation("bastion_hosts", SUBSCRIPTION, {"value": [bastion]})(data)
+    operation("private_dns_links", VNET, {"value": []})(data)
 
 
 def powered(state: str) -> Change:

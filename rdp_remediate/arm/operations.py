@@ -8,6 +8,7 @@ from typing import Any
 
 from azure.mgmt.network.models import QueryRequestOptions
 
+from rdp_remediate.arm.gateway_connections import read_gateway_connections
 from rdp_remediate.arm.ids import ArmId
 from rdp_remediate.arm.reading import Reading, UnreadError
 from rdp_remediate.arm.redaction import redact_text
@@ -161,6 +162,20 @@ async def _graph(reading: Reading, arm: ArmId, query: str) -> list[JsonObject]:
             return rows
         options = {"resultFormat": "objectArray", "$skipToken": token}
     raise UnreadError(Reason.TRUNCATED, f"{reading.asked}: Resource Graph gave only a part.")
+
+
+async def _private_dns_links(reading: Reading, arm: ArmId, _: Mapping[str, str]) -> JsonObject:
+    """Links of private DNS zones of this subscription to the VNet; the id is checked, so it needs no escaping in KQL."""
+    if arm.type != "microsoft.network/virtualnetworks":
+        raise UnreadError(Reason.NOT_SUPPORTED, f"{reading.asked}: this needs a virtual network.")
+    query = (
+        "// rdp-remediate:private_dns_links/1\n"
+        "resources\n"
+        "| where type =~ 'microsoft.network/privatednszones/virtualnetworklinks'\n"
+        f"| where tostring(properties.virtualNetwork.id) =~ '{arm.text}'\n"
+        "| project id, name, type, properties"
+    )
+    return {"value": await _graph(reading, arm, query)}
 
 
 async def _address_owners(reading: Reading, arm: ArmId, arguments: Mapping[str, str]) -> JsonObject:
@@ -317,5 +332,7 @@ OPERATIONS: Mapping[Operation, Source] = {
     Operation.FIND_VM: _find_vm,
     Operation.SUBSCRIPTION: _subscription,
     Operation.PERMISSIONS: _permissions,
+    Operation.PRIVATE_DNS_LINKS: _private_dns_links,
+    Operation.GATEWAY_CONNECTIONS: read_gateway_connections,
     Operation.ROLE_ASSIGNMENTS: read_role_assignments,
 }

@@ -69,6 +69,8 @@ PLAIN: Mapping[str, str] = {
     "microsoft.compute/disks": "2024-03-02",
     "microsoft.compute/virtualmachines/extensions": "2024-07-01",
     "microsoft.insights/scheduledqueryrules": "2023-12-01",
+    "microsoft.network/connections": "2024-05-01",
+    "microsoft.network/localnetworkgateways": "2024-05-01",
     "microsoft.network/virtualnetworkgateways": "2024-05-01",
     "microsoft.security/locations/jitnetworkaccesspolicies": "2020-01-01",
 }

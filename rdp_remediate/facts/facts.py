@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from rdp_remediate.facts import boot, closings, platform
 from rdp_remediate.facts.evidence import Evidence, objects, parsed
+from rdp_remediate.facts.gateways import Connection, read_connections, read_private_dns
 from rdp_remediate.facts.guest import GuestFacts, read_guest
 from rdp_remediate.facts.network import NetworkFacts, parse_network
 from rdp_remediate.facts.platform_health import (
@@ -72,6 +73,10 @@ class Facts:
     vm_access: Fact[tuple[VmAccess, ...]]
     roles: Mapping[str, Fact[tuple[Role, ...]]]
     """The roles of the person who was asked about, by lower-case scope; see `roles_at`."""
+    gateway_connections: Mapping[str, Fact[tuple[Connection, ...]]]
+    """By the lower-case id of the gateway; empty where no gateway was seen."""
+    private_dns: Mapping[str, Fact[tuple[str, ...]]]
+    """The private DNS zones that a VNet is linked to, by its lower-case id; asked of the networks of Bastion only."""
     resources: Mapping[str, JsonObject]
     """ARM's own JSON by lower-case id, for steps that write back what they read; judgement asks the typed facts."""
 
@@ -138,16 +143,18 @@ def read_facts(bundle: Bundle) -> Facts:
         bastion_hosts=parsed(evidence.operation("bastion_hosts", subscription), _ids),
         locks=parsed(evidence.operation("locks", vm_id), _locks),
         vm_access=parsed(evidence.resource(vm_id), read_vm_access),
-        roles=_roles(bundle, evidence),
+        roles=_by_scope(bundle, evidence, "role_assignments", read_roles),
+        gateway_connections=read_connections(bundle, evidence),
+        private_dns=_by_scope(bundle, evidence, "private_dns_links", read_private_dns),
         resources=bundle.resources,
     )
 
 
-def _roles(bundle: Bundle, evidence: Evidence) -> dict[str, Fact[tuple[Role, ...]]]:
-    name = "role_assignments"
+def _by_scope(bundle: Bundle, evidence: Evidence, name: str, read: Callable[[Any], T]) -> dict[str, Fact[T]]:
+    """The answers of an operation that is asked of several scopes."""
     missed = (one.resource_id or "" for one in bundle.unavailable if one.fact == name)
     scopes = {scope.lower() for scope in (*bundle.operations.get(name, {}), *missed)}
-    return {scope: parsed(evidence.operation(name, scope), read_roles) for scope in scopes}
+    return {scope: parsed(evidence.operation(name, scope), read) for scope in scopes}
 
 
 def _activity(bundle: Bundle, evidence: Evidence, read: Callable[[Sequence[JsonObject]], list[T]]) -> Fact[list[T]]:

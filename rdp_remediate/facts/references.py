@@ -46,12 +46,20 @@ def next_resources(resource: JsonObject) -> list[str]:
         found += _ids([_object(properties.get("firewallPolicy"))])
     elif kind == "microsoft.network/firewallpolicies":
         found += _ids(_objects(properties.get("ruleCollectionGroups")))
+    elif kind == "microsoft.network/connections":
+        found += _ids([_object(properties.get("localNetworkGateway2"))])
     elif kind == "microsoft.network/publicipaddresses":
         holders = [parent(one) for one in _ids([_object(properties.get("ipConfiguration"))])]
         found += [
             one for one in holders if any(kind in one.lower() for kind in ("/loadbalancers/", "/azurefirewalls/"))
         ]
     return list(dict.fromkeys(parent(one) for one in found))
+
+
+def has_bastion_subnet(vnet: JsonObject) -> bool:
+    """Whether a VNet has the subnet that Azure Bastion stands in."""
+    subnets = _objects(_object(vnet.get("properties")).get("subnets"))
+    return any(str(subnet.get("name", "")).lower() == "azurebastionsubnet" for subnet in subnets)
 
 
 def peered_vnets(vnet: JsonObject) -> list[str]:

@@ -14,7 +14,7 @@ from rdp_remediate.lab.arm_http import (
 _KINDS = (
     "networkInterfaces", "networkSecurityGroups", "virtualNetworks", "publicIPAddresses", "loadBalancers",
     "routeTables", "bastionHosts", "networkWatchers", "applicationSecurityGroups", "azureFirewalls", "natGateways",
-    "virtualNetworkGateways", "localNetworkGateways",
+    "virtualNetworkGateways", "localNetworkGateways", "connections",
 )  # fmt: skip
 
 
@@ -47,6 +47,20 @@ async def list_resources(call: Call) -> Reply:
     ):
         raise group_not_found(call.params["rg"])
     return Reply(200, {"value": list(call.world.of_type(f"Microsoft.Network/{kind}", f"{scope}/"))})
+
+
+async def list_gateway_connections(call: Call) -> Reply:
+    """The connections of a gateway; as on Azure, the entries of the list hold no status."""
+    gateway = call.parent(1)
+    if gateway.lower() not in call.world.resources:
+        raise not_found(gateway)
+    found = []
+    for one in call.world.of_type("Microsoft.Network/connections"):
+        properties = one["properties"]
+        if str((properties.get("virtualNetworkGateway1") or {}).get("id", "")).lower() == gateway.lower():
+            shown = {key: value for key, value in properties.items() if key != "connectionStatus"}
+            found.append({**one, "properties": shown})
+    return Reply(200, {"value": found})
 
 
 async def list_admin_rules(call: Call) -> Reply:
@@ -102,6 +116,13 @@ def routes() -> list[Route]:
             f"{GROUP}/{network}/virtualNetworks/{{vnet}}/listNetworkManagerEffectiveSecurityAdminRules",
             "Microsoft.Network/virtualNetworks/listNetworkManagerEffectiveSecurityAdminRules/action",
             list_admin_rules,
+            drop=1,
+        ),
+        Route(
+            "GET",
+            f"{GROUP}/{network}/virtualNetworkGateways/{{gateway}}/connections",
+            "Microsoft.Network/virtualNetworkGateways/connections/read",
+            list_gateway_connections,
             drop=1,
         ),
         Route(

@@ -68,6 +68,15 @@ def _address_owners(world: World) -> list[Row]:
     return rows
 
 
+def _private_dns_links(world: World) -> list[Row]:
+    kind = "microsoft.network/privatednszones/virtualnetworklinks"
+    return [
+        {"id": one["id"], "name": one["name"], "type": kind, "properties": one.get("properties", {})}
+        for one in world.resources.values()
+        if str(one.get("type", "")).lower() == kind
+    ]
+
+
 def _changes(world: World) -> list[Row]:
     """Changes as Resource Graph derives them: one per write that succeeded."""
     rows = []
@@ -175,6 +184,7 @@ GRAPH_TABLES = {
         {**_strings("id name type subscriptionId resourceGroup location"), "properties": "object"}, _annotations
     ),
     "address_owners": Table({**_strings("id type resourceGroup address"), "unattached": "bool"}, _address_owners),
+    "private_dns_links": Table({**_strings("id name type"), "properties": "object"}, _private_dns_links),
     "changes": Table({**_strings("id name type"), "properties": "object"}, _changes),
 }
 LOG_TABLES = {

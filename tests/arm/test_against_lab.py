@@ -108,7 +108,14 @@ async def test_every_operation_is_answered(lab: Lab, reads: AzureReads) -> None:
         Operation.PERMISSIONS: ids["vm"],
         Operation.ADDRESS_OWNERS: subscription,
         Operation.ROLE_ASSIGNMENTS: ids["vm"],
+        Operation.PRIVATE_DNS_LINKS: ids["vnet"],
+        Operation.GATEWAY_CONNECTIONS: f"{lab.names.group_id}/providers/Microsoft.Network/virtualNetworkGateways/vpn",
     }
+    gateway = targets[Operation.GATEWAY_CONNECTIONS]
+    lab.world.add({"id": gateway, "name": "vpn", "type": "Microsoft.Network/virtualNetworkGateways", "properties": {}})
+    connection = f"{lab.names.group_id}/providers/Microsoft.Network/connections/c"
+    body = {"virtualNetworkGateway1": {"id": gateway}, "connectionType": "IPsec", "connectionStatus": "Connected"}
+    lab.world.add({"id": connection, "name": "c", "type": "Microsoft.Network/connections", "properties": body})
     person = "5c2a0000-0000-4000-8000-0000000000aa"
     reader = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"
     lab.world.user_roles[lab.names.group_id.lower()] = [
@@ -130,6 +137,12 @@ async def test_every_operation_is_answered(lab: Lab, reads: AzureReads) -> None:
     found = answers[Operation.FIND_VM]
     assert isinstance(found, Observed)
     assert [vm["id"].lower() for vm in found.value["value"]] == [ids["vm"].lower()]
+    listed = answers[Operation.GATEWAY_CONNECTIONS]
+    assert isinstance(listed, Observed)
+    assert listed.value == {"value": [{"id": connection}]}
+    stands = await reads.resource(connection)
+    assert isinstance(stands, Observed)
+    assert stands.value["properties"]["connectionStatus"] == "Connected"
     roles = answers[Operation.ROLE_ASSIGNMENTS]
     assert isinstance(roles, Observed)
     assert [(one.name, one.allows("Microsoft.Compute/virtualMachines/read")) for one in read_roles(roles.value)] == [

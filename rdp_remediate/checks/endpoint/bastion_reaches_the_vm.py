@@ -6,10 +6,11 @@ from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped
 from rdp_remediate.facts.arm_names import name_of, named
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.need import UnseenError
+from rdp_remediate.facts.need import UnseenError, need
 from rdp_remediate.facts.network_addresses import address_number
 from rdp_remediate.facts.network_model import Nsg, Rule, Subnet
 from rdp_remediate.facts.network_words import Access, Direction, NextHop, RouteSource, Transport
+from rdp_remediate.models.fact import Reason, Unavailable
 from rdp_remediate.models.report import Confidence, Hop
 from rdp_remediate.network.arrival import EntryKind
 from rdp_remediate.network.denials import confidence_of, denials, judged
@@ -17,6 +18,17 @@ from rdp_remediate.network.path import network
 from rdp_remediate.network.prefixes import cidrs, contains
 from rdp_remediate.network.question import Question, ask
 
+CAPTURING = frozenset(
+    {
+        "management.azure.com",
+        "blob.core.windows.net",
+        "core.windows.net",
+        "vaultcore.windows.net",
+        "vault.azure.net",
+        "azure.com",
+    }
+)
+"""Zones of exactly these names keep Bastion from Azure; `privatelink.` zones do not (AD/bastion/troubleshoot)."""
 _DEFAULT_ROUTE = "0.0.0.0/0"
 _WIDE = 1 << 31
 
@@ -31,9 +43,8 @@ def bastion_reaches_the_vm(facts: Facts) -> Outcome:
 
     Why: a session comes from an address of AzureBastionSubnet, so the VM's NSGs must admit that subnet, and the subnet's own NSG
     and routes must leave Bastion its control plane.
-    Evidence: NSGs of NIC, subnet and AzureBastionSubnet, the route table of that subnet, effective routes of the VM. Private DNS
-    zones that are linked to the network and take over names such as management.azure.com are not read: that half of
-    bastion-forced-tunnel-or-dns is not provable here.
+    Evidence: NSGs of NIC, subnet and AzureBastionSubnet, the route table of that subnet, effective routes of the VM, and the links of
+    private DNS zones to Bastion's network (Resource Graph, this subscription; it may lag by minutes).
     By hand:
         * bastion-target-nsg-blocks: declare a rule above the deny, for Bastion's subnet only: `resource bastion
           'Microsoft.Network/networkSecurityGroups/securityRules@2024-05-01' = { parent: nsg, name: 'Allow-RDP-from-Bastion',
@@ -46,7 +57,7 @@ def bastion_reaches_the_vm(facts: Facts) -> Outcome:
         * bastion-forced-tunnel-or-dns: keep the default route away from Bastion's network: take the route table off the subnet,
           `az network vnet subnet update -g <vnet_group> --vnet-name <vnet> -n AzureBastionSubnet --remove routeTable` and the same
           in Bicep, or stop advertising 0.0.0.0/0 over the gateway. A private DNS zone named exactly like an Azure service, such
-          as management.azure.com: `az network private-dns link vnet delete -g GROUP --zone-name ZONE -n LINK`.
+          as management.azure.com: with the zone's owner, `az network private-dns link vnet delete -g GROUP --zone-name ZONE -n LINK`.
     See: https://learn.microsoft.com/azure/bastion/troubleshoot
     """
     question = ask(facts)
@@ -104,9 +115,33 @@ def _own_subnet(facts: Facts, question: Question, subnets: list[Subnet]) -> Outc
                 confidence=Confidence.LIKELY,
                 **vnet,
             )
+        zone = _captured(facts, subnet.vnet)
+        if zone is not None:
+            return failed(
+                "bastion-forced-tunnel-or-dns",
+                f"The private DNS zone {zone} is linked to the network of Bastion and takes over names that Bastion needs.",
+                confidence=Confidence.LIKELY,
+                zone=zone,
+                **vnet,
+            )
     if unread is not None:
         raise UnseenError(facts.network.why("resource", unread))
-    return passed("the NSGs admit Bastion's subnet; private DNS zones of its network were not read")
+    return passed(
+        "the NSGs admit Bastion's subnet, and no private DNS zone of this subscription takes over Azure's names"
+    )
+
+
+def _captured(facts: Facts, vnet: str) -> str | None:
+    """The private DNS zone that is named like a service of Azure and linked to a VNet, or None.
+
+    Raises:
+        UnseenError: The links were not read.
+    """
+    linked = facts.private_dns.get(vnet)
+    if linked is None:
+        unread = "which private DNS zones are linked to Bastion's network was not read"
+        raise UnseenError(Unavailable(Reason.NOT_COLLECTED, unread, "private_dns_links"))
+    return next((zone for zone in need(linked) if zone in CAPTURING), None)
 
 
 def _bastion_subnets(facts: Facts, question: Question) -> Iterator[Subnet]:

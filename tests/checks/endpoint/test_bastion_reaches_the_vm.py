@@ -1,5 +1,7 @@
 """Bastion sessions against the NSGs of the VM and the NSG and routes of Bastion's own subnet."""
 
+import pytest
+
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.report import Confidence, FindingStatus
 from tests import factories as f
@@ -68,10 +70,6 @@ def test_a_gateways_default_route_takes_azure_from_bastion() -> None:
     assert (one.fault, one.confidence) == ("bastion-forced-tunnel-or-dns", Confidence.LIKELY)
 
 
-def test_the_half_that_cannot_be_seen_is_named() -> None:
-    assert "private DNS zones" in (finding(CHECK, *BEHIND).reason or "")
-
-
 def test_an_unread_nsg_of_bastions_subnet_is_unknown() -> None:
     hidden = (*BEHIND, own_nsg(), f.hide("resource", BASTION_NSG))
     assert finding(CHECK, *hidden).status is FindingStatus.UNKNOWN
@@ -79,3 +77,33 @@ def test_an_unread_nsg_of_bastions_subnet_is_unknown() -> None:
 
 def test_without_a_bastion_the_question_does_not_arise() -> None:
     assert finding(CHECK).status is FindingStatus.SKIPPED
+
+
+def linked(zone: str) -> f.Change:
+    """Links a private DNS zone to the network that Bastion stands in."""
+    link = f"{f.GROUP}/providers/Microsoft.Network/privateDnsZones/{zone}/virtualNetworkLinks/to-app"
+    return f.operation("private_dns_links", f.VNET, {"value": [{"id": link, "name": "to-app"}]})
+
+
+@pytest.mark.parametrize("zone", ["management.azure.com", "Vault.Azure.NET", "core.windows.net"])
+def test_a_private_zone_named_like_azure_takes_bastions_names_away(zone: str) -> None:
+    one = finding(CHECK, *BEHIND, linked(zone))
+    assert (one.fault, one.confidence) == ("bastion-forced-tunnel-or-dns", Confidence.LIKELY)
+    assert zone.lower() in (one.reason or "")
+
+
+@pytest.mark.parametrize("zone", ["privatelink.blob.core.windows.net", "corp.example.com", "privatelink.azure.com"])
+def test_other_private_zones_do_no_harm(zone: str) -> None:
+    assert finding(CHECK, *BEHIND, linked(zone)).status is FindingStatus.PASS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f.hide("private_dns_links", f.VNET),
+        f.operation("private_dns_links", f.VNET, {"value": [{"id": "no zone"}]}),
+        f.put("operations", "private_dns_links", value={}),
+    ],
+)
+def test_zones_that_were_not_read_are_unknown(change: f.Change) -> None:
+    assert finding(CHECK, *BEHIND, change).status is FindingStatus.UNKNOWN

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from rdp_remediate.facts import boot, closings, platform
+from rdp_remediate.facts.client_check import ClientFacts, read_client
 from rdp_remediate.facts.evidence import Evidence, objects, parsed
 from rdp_remediate.facts.guest import GuestFacts, read_guest
 from rdp_remediate.facts.network import NetworkFacts, parse_network
@@ -69,6 +70,7 @@ class Facts:
     bastion_hosts: Fact[list[str]]
     locks: Fact[list[Lock]]
     vm_access: Fact[tuple[VmAccess, ...]]
+    client: Fact[ClientFacts]
     resources: Mapping[str, JsonObject]
     """ARM's own JSON by lower-case id, for steps that write back what they read; judgement asks the typed facts."""
 
@@ -127,6 +129,7 @@ def read_facts(bundle: Bundle) -> Facts:
         bastion_hosts=parsed(evidence.operation("bastion_hosts", subscription), _ids),
         locks=parsed(evidence.operation("locks", vm_id), _locks),
         vm_access=parsed(evidence.resource(vm_id), read_vm_access),
+        client=read_client(bundle.client_check, evidence, bundle.collected_at),
         resources=bundle.resources,
     )
 

@@ -36,13 +36,14 @@ def dialled_name_leads_to_the_vm(facts: Facts) -> Outcome:
     state = isolate(facts, client)
     if state.entry is None:
         return unknown("The VM shows no address of an entry that the name could be compared with.", because="no entry")
-    known = {"address": state.entry, "port": check.port, "name": check.host}
     if seen.not_found and not seen.addresses:
         return failed(
             "client-name-not-found",
             f"The user's computer finds no address for {check.host}; the VM has {state.entry}.",
             confidence=Confidence.LIKELY,
-            **known,
+            address=state.entry,
+            port=check.port,
+            name=check.host,
         )
     if not seen.addresses:
         return unknown("The client check holds no address of the name.", because="resolution")
@@ -61,5 +62,7 @@ def dialled_name_leads_to_the_vm(facts: Facts) -> Outcome:
         f"On the user's computer {check.host} leads to {', '.join(seen.addresses)} ({where}); the VM has {state.entry}.",
         confidence=Confidence.LIKELY,
         seen=", ".join(seen.addresses),
-        **known,
+        address=state.entry,
+        port=check.port,
+        name=check.host,
     )

@@ -28,8 +28,8 @@ def handshake_is_not_intercepted(facts: Facts) -> Outcome:
     tried = need(state.tried)
     if not tried.connected:
         return skipped("no connection, so no handshake")
-    place = {"address": tried.address or tried.host, "port": tried.port}
-    where = f"{place['address']}:{tried.port}"
+    address = tried.address or tried.host
+    where = f"{address}:{tried.port}"
     if not state.same_entry:
         return unexplained(f"The user's computer connected to {where}, which is not the entry that was judged here.")
     if tried.thumbprint is not None:
@@ -41,7 +41,8 @@ def handshake_is_not_intercepted(facts: Facts) -> Outcome:
             f"At {where} the user's computer saw the certificate {tried.thumbprint[:8]}… of {tried.issuer or 'an unknown issuer'}, "
             f"not the VM's own ({own[:8]}…): something in between answers in its place.",
             confidence=Confidence.LIKELY,
-            **place,
+            address=address,
+            port=tried.port,
         )
     if tried.outcome in ("open", "answered"):
         return passed("the user's computer got an answer; it saw no certificate")
@@ -53,7 +54,8 @@ def handshake_is_not_intercepted(facts: Facts) -> Outcome:
         "edge-proxy-or-ids",
         f"The user's computer connects to {where}, then the handshake ends as {tried.outcome}; {state.answers}.",
         confidence=Confidence.LIKELY,
-        **place,
+        address=address,
+        port=tried.port,
     )
 
 

@@ -227,6 +227,7 @@ def _bundle(run: Run, services: Services, got: _Gathering, answer: JsonObject | 
         resources=got.resources,
         operations=got.operations,
         guest=answer,
+        client_check=run.incident.client_check,
         changes=got.changes,
         unavailable=got.unavailable,
     )

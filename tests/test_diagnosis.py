@@ -42,6 +42,14 @@ def test_a_healthy_vm_passes_every_check_and_needs_nothing() -> None:
         "classic_endpoint_leads_to_rdp",
         "classic_vm_is_migrated",
         "rd_gateway_admits_the_connection",
+        # Nobody ran the client check and nobody was asked about.
+        "client_computer_lets_rdp_out",
+        "client_security_is_current",
+        "client_settings_fit",
+        "dialled_name_leads_to_the_vm",
+        "handshake_is_not_intercepted",
+        "network_of_the_user_lets_rdp_out",
+        "user_name_fits_the_account",
     }
     assert len(found.findings) == len(all_checks())
     assert found.verdict.status == "reachable"

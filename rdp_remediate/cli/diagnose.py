@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from rdp_remediate.cli.classic_export import bundle_of_export, read_export, with_export
+from rdp_remediate.cli.client_check import read_saved_check
 from rdp_remediate.cli.exit_codes import ExitCode
 from rdp_remediate.cli.output import add_output, show
 from rdp_remediate.cli.progress import LiveProgress
@@ -80,6 +81,9 @@ def add_commands(commands: Any) -> None:
         "--save-bundle", metavar="FILE", type=Path, help="keep the evidence; later passes as FILE.2, FILE.3 …"
     )
     command.add_argument(
+        "--client-check", metavar="FILE", type=Path, help="what `client-check --save FILE` wrote on the user's computer"
+    )
+    command.add_argument(
         "--boot-screen",
         metavar="CLASS",
         choices=[screen.value for screen in Screen],
@@ -141,6 +145,8 @@ async def _live(options: argparse.Namespace, services: Services) -> tuple[Run, R
 def manual_incident(options: argparse.Namespace, vm_id: str) -> Incident:
     """The incident that a person on the command line stands for."""
     host, port = _dialled(options)
+    check = read_saved_check(options.client_check) if options.client_check is not None else None
+    claims = check or {}
     who = getpass.getuser()
     return Incident(
         source=Source.MANUAL,
@@ -148,11 +154,12 @@ def manual_incident(options: argparse.Namespace, vm_id: str) -> Incident:
         event_id=uuid.uuid4().hex,
         occurred_at=WallClock().now(),
         vm_id=vm_id,
-        client_address=options.client,
+        client_address=options.client or claims.get("client_address"),
         user=options.user,
         principal_id=_principal_id(options),
-        dialled_address=host,
-        dialled_port=port,
+        dialled_address=host or claims.get("host"),
+        dialled_port=port or claims.get("port"),
+        client_check=check,
         requested_by=who,
         summary=f"{who} asked to look at {vm_id.rsplit('/', 1)[-1]}.",
     )
@@ -246,8 +253,10 @@ def replay(options: argparse.Namespace) -> Report:
         policy["sources"] = list(options.source)
     if options.boot_screen:
         policy["boot_screen"] = options.boot_screen
+    check = bundle.client_check if options.client_check is None else read_saved_check(options.client_check)
     bundle = bundle.model_copy(
         update={
+            "client_check": check,
             "target": target.model_copy(update=changes),
             "policy": bundle.policy.model_copy(update=policy),
         }

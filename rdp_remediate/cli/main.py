@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 
 from rdp_remediate import __version__
-from rdp_remediate.cli import demo, diagnose, history, lab, path, probe, scan, undo
+from rdp_remediate.cli import client_check, demo, diagnose, history, lab, path, probe, scan, undo
 from rdp_remediate.cli.exit_codes import ExitCode
 from rdp_remediate.errors import InternalError, NotApplicableError, RdpRemediateError, StoreError, UsageError
 
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"rdp-remediate {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (diagnose, path, scan, demo, lab, probe, history, undo):
+    for module in (diagnose, path, scan, demo, lab, probe, client_check, history, undo):
         module.add_commands(commands)
     return top
 

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from rdp_remediate.models.base import Document, UtcTime
+from rdp_remediate.models.base import Document, JsonObject, UtcTime
 
 
 class Source(StrEnum):
@@ -76,6 +76,9 @@ class Incident(Document):
     principal_id: str | None = Field(default=None, description="claim: the account's object id in Microsoft Entra ID")
     dialled_address: str | None = Field(default=None, description="claim: the address or name that was dialled")
     dialled_port: int | None = Field(default=None, ge=1, le=65535)
+    client_check: JsonObject | None = Field(
+        default=None, description="claim: what the user's computer saw, schema rdp-remediate/client-check/1"
+    )
     requested_mode: RequestedMode | None = None
     requested_by: str | None = None
     rule_id: str | None = Field(default=None, description="ARM id of the alert rule that fired")

@@ -23,6 +23,7 @@ from rdp_remediate.models.report import Confidence, Finding, FindingStatus
 from rdp_remediate.network.entries import entries
 from rdp_remediate.network.exposure import admits_outside
 from rdp_remediate.network.question import ask
+from rdp_remediate.obstacles import policy_owner, safe_mode, waiting_updates
 from rdp_remediate.restarting import RESTART_GROUP, with_one_restart
 
 DOMAIN_CONTROLLER_TAG = "rdp-remediate-domain-controller"
@@ -97,13 +98,15 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
         return [], [_refusal(fault, Refused("came_back", _CAME_BACK)) for fault in faults]
     if one.layer == "guest" and (reason := _domain_controller(facts.guest, facts.policy.tags)):
         return [], [_refusal(fault, reason) for fault in faults]
-    if one.layer == "guest" and (reason := _setup_under_way(facts.guest)):
+    if one.layer == "guest" and (reason := _setup_under_way(facts.guest) or safe_mode(facts.guest)):
         return [], [_refusal(fault, reason) for fault in faults]
     steps: list[Step] = []
     refusals: list[Refusal] = []
     try:
         for yielded in one.generate(facts, findings):
-            if isinstance(yielded, Refused):
+            if isinstance(yielded, Draft) and (owned := policy_owner(yielded, facts.guest)):
+                refusals += [_refusal(fault, owned) for fault in faults]
+            elif isinstance(yielded, Refused):
                 refusals += [_refusal(fault, yielded) for fault in faults]
             elif yielded.kind in RESTARTS and history.restarted:
                 refusals += [_refusal(fault, Refused("restarted_once", _RESTARTED)) for fault in faults]
@@ -167,6 +170,7 @@ def _step(one: Fix, draft: Draft, facts: Facts, findings: list[Finding], history
         *_deliberate(one, facts),
         _people(draft, facts),
         _attack(draft, facts) if draft.opens else None,
+        waiting_updates(draft, facts.guest),
         _likely(findings),
         _reopened(draft, history),
     ]

@@ -54,7 +54,7 @@ class GuestFacts:
     items: Mapping[str, Unavailable]
     plain: bool = False
 
-    def _not_told(self, name: str, source: str) -> Unavailable:
+    def not_told(self, name: str, source: str) -> Unavailable:
         """A plain answer (Constrained Language Mode) has room for a share only: the other slice may hold the rest."""
         if self.plain:
             return Unavailable(Reason.TRUNCATED, f"{name} is not in this slice of the plain answer", source)
@@ -67,7 +67,7 @@ class GuestFacts:
         if f"registry.{path}" in self.items:
             return self.items[f"registry.{path}"]
         if path not in self.registry.value:
-            return self._not_told(path, f"guest.registry.{path}")
+            return self.not_told(path, f"guest.registry.{path}")
         return Observed(self.registry.value[path], f"guest registry {path}", self.registry.at)
 
     def registry_number(self, path: str) -> Fact[int | None]:
@@ -87,7 +87,7 @@ class GuestFacts:
             return self.items[f"services.{name}"]
         by_name = {key.lower(): value for key, value in self.services.value.items()}
         if name.lower() not in by_name:
-            return self._not_told(name, f"guest.services.{name}")
+            return self.not_told(name, f"guest.services.{name}")
         return Observed(by_name[name.lower()], f"guest service {name}", self.services.at)
 
     def system_item(self, name: str) -> Fact[SystemSection]:

@@ -32,7 +32,8 @@ How the collector derives each section (a model of the guest has to derive the s
   seven days, see `GuestChange`. events: seven days, see `LoggedEvent`; which ones, $eventQueries in events.ps1.
 - system: Win32_LogicalDisk of %SystemDrive%, the sizes of Win32_OperatingSystem in megabytes, Win32_Processor's load (read
   twice above 90), and of `bcdedit /enum {current}` ems (absent is off) and safeboot. The names of processes are there only
-  when memory is short or the load high.
+  when memory is short or the load high. pending_restart from the three registry keys; ports from netstat, from half of
+  the dynamic range on. remote_desktop.licensing only of a session host; policy_owned where PolicySource is 1.
 - adapters: Get-NetAdapter whose device is a network adapter of the VMBus, with its IPv4 interface, routes and typed-in
   DNS servers; ghosts from Enum and hidden adapters; proxy from netsh winhttp; see `models.guest_adapters`.
 
@@ -166,6 +167,8 @@ def canonical(answer: GuestAnswer) -> JsonObject:
     _sort(document, "events", "at", "provider", "id", "data")
     sign_ins = document.get("sign_ins") or {}
     _sort(sign_ins.get("asked"), "failures", "last", "status", "sub_status", "type", "address")
+    if "remote_desktop" in document:
+        document["remote_desktop"]["policy_owned"].sort()
     firewall = document.get("firewall")
     if firewall is not None:
         firewall["active"].sort()

@@ -139,9 +139,12 @@ class CertificateSection(Document):
     custom: bool = Field(description="True if RT\\SSLCertificateSHA1Hash names it")
     not_after: UtcTime | None = None
     key_acl: str | None = Field(
-        default=None, description="SDDL of the file of its key, unless NETWORK SERVICE plainly reads it"
+        default=None, description="SDDL of the file of its key, unless NETWORK SERVICE plainly reads it and it opens"
     )
     key_file: str | None = Field(default=None, description="the path of that file, if key_acl is told")
+    key_error: str | None = Field(
+        default=None, description="HRESULT with which the key of Windows' own certificate does not open, as 0x80090016"
+    )
     folder_acl: str | None = Field(
         default=None, description="SDDL of the MachineKeys folder, unless it is as Windows sets it up"
     )

@@ -54,3 +54,7 @@ class AdaptersSection(Document):
         default=None, description="the mlx driver that a crash report of seven days names"
     )
     blocked: list[BlockedConnection] = []
+    wireserver: dict[str, str] = Field(
+        default={},
+        description="ports 80 and 32526 of 168.63.129.16 that did not accept a TCP connection in 1.5 s, and how",
+    )

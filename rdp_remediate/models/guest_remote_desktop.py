@@ -12,6 +12,17 @@ class LimitDrops(Document):
     time: int = Field(description="reason 4")
 
 
+class Licensing(Document):
+    """How a Remote Desktop Session Host is licensed (Win32_TerminalServiceSetting)."""
+
+    mode: int = Field(description="LicensingType: 2 per device, 4 per user, 5 not configured")
+    grace_days: int = Field(description="GetGracePeriodDays.DaysLeft")
+    servers: dict[str, str] = Field(
+        description="the license servers that are set, with what TCP port 135 did: open, refused, timeout, unreachable, error, "
+        "not_tried"
+    )
+
+
 class RemoteDesktopSection(Document):
     """Only what is not usual is told; an item that could not be read is `remote_desktop.<item>` in `unavailable`."""
 
@@ -36,5 +47,13 @@ class RemoteDesktopSection(Document):
     )
     port_services: list[str] = Field(
         default=[], description="services in the process that has the RDP port although it is not TermService's"
+    )
+    licensing: Licensing | None = Field(default=None, description="only of a host with the role RD Session Host")
+    memory: int | None = Field(
+        default=None, description="megabytes of the working set of TermService's process, from 1024 on"
+    )
+    policy_owned: list[str] = Field(
+        default=[],
+        description="settings of Win32_TerminalServiceSetting and Win32_TSGeneralSetting whose PolicySource is 1: a group policy",
     )
     limit_drops: LimitDrops | None = Field(default=None, description="only where an idle or time limit is set")

@@ -113,6 +113,12 @@ DELIBERATE = {
         "GR34a",
         "remedy of tls-cipher-suite-mismatch",
     ): "the order of cipher suites is a policy; the exact commands are given",
+    (
+        "GR28a",
+        "remedy of cert-key-corrupt",
+    ): "a certificate and its key are never deleted unattended; by hand, with the way back",
+    ("GR41a", "remedy of rds-license-misconfigured"): "which licenses were bought decides the mode; by hand",
+    ("GR48a", "remedy of known-bad-update-rdp"): "an update is installed by who patches the machine; by hand",
     ("CC15", "remedy of nsg-no-allow-rule"): "behind an admin deny a rule does nothing today and opens unwatched later",
     ("TR03", "remedy of jit-closed"): "the trap forbids touching the rule; asking Defender is an approval step",
     ("TR20", "remedy of windows-update-in-progress"): "waiting is a step that changes nothing; GO04a calls it safe",

@@ -7,6 +7,7 @@ DECIDING: dict[str, tuple[tuple[str, str | None], ...]] = {
         (r"guest.registry.RT\SSLCertificateSHA1Hash", None),
     ),
     "cert-machinekeys-acl": (("guest.certificate", None), ("guest.certificate.key", None)),
+    "cert-key-corrupt": (("guest.certificate", None), ("guest.certificate.key", None)),
     "cert-custom-private-key-acl": (("guest.certificate", None), ("guest.certificate.key", None)),
     "cert-store-setting-wrong": (
         (r"guest.registry.TS\WinStations\SelfSignedCertStore", None),

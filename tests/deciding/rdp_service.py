@@ -8,6 +8,8 @@ def _all(*facts: str) -> Hidden:
 
 
 DECIDING: dict[str, Hidden] = {
+    "rds-service-busy-or-leak": (("guest.remote_desktop", None), ("guest.remote_desktop.memory", None)),
+    "known-bad-update-rdp": (("guest.os", None), (r"guest.registry.CV\UBR", None)),
     "rdp-disabled-local": _all(r"registry.TS\fDenyTSConnections", r"registry.POL\fDenyTSConnections"),
     "rdp-disabled-policy": _all(r"registry.POL\fDenyTSConnections", "registry"),
     "gpo-refresh-flaps-rdp": _all(r"registry.TS\fDenyTSConnections", r"registry.POL\fDenyTSConnections"),

@@ -35,7 +35,7 @@ def test_a_healthy_system_costs_few_characters(winps: Winps, base: str) -> None:
     ran = collect(winps, winps.state(base))
     assert ran.answer["system"] == {
         "disk": 112026, "memory": [8192, 5210, 9536, 6554], "cpu": 4, "ems": "Yes", "safe_boot": None, "top_cpu": None,
-        "top_memory": None,
+        "top_memory": None, "pending_restart": [], "ports": None,
     }  # fmt: skip
     assert ran.answer["unavailable"] == []
 

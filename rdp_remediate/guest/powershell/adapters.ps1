@@ -169,9 +169,19 @@ function Read-Adapters {
     }
     catch { Add-Failure 'adapters.crashed_driver' $_ }
     if (-not $script:fullLanguage) {
-        Add-Unavailable 'adapters.blocked' 'not_supported' 'needs FullLanguage'
+        foreach ($item in 'blocked', 'wireserver') { Add-Unavailable "adapters.$item" 'not_supported' 'needs FullLanguage' }
         return
     }
+    try {
+        # The platform's address: 80 tells the agent its tasks, 32526 is the host's side of extensions.
+        $wireserver = @{}
+        foreach ($port in 80, 32526) {
+            $word = Get-PortState '168.63.129.16' $port
+            if ($word -ne 'open') { $wireserver["$port"] = $word }
+        }
+        if ($wireserver.Count -gt 0) { $found.wireserver = $wireserver }
+    }
+    catch { Add-Failure 'adapters.wireserver' $_ }
     try {
         $blocked = @(Get-Blocked)
         if ($blocked.Count -gt 0) { $found.blocked = $blocked }

@@ -19,7 +19,21 @@ function Read-CertificateKey($Certificate) {
     $folder = [string](Get-Acl -LiteralPath $script:machineKeys).Sddl
     if ($folder -notmatch '\(A;;0x12019f;;;WD\)' -or $folder -match '\((D|XD);') { $script:answer.certificate.folder_acl = $folder }
     if ($null -eq $Certificate) { return }
-    $name = Get-KeyName $Certificate
+    $name = $null
+    try { $name = Get-KeyName $Certificate }
+    catch {
+        $code = $null
+        if ($script:fullLanguage -and -not $script:answer.certificate.custom) { $code = Get-KeyError $_ }
+        if ($null -eq $code) { throw }
+        # Windows' own certificate has its key in a file whose name is known: that of its container and of this computer.
+        $computer = (Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Cryptography').MachineGuid
+        $path = "$($script:machineKeys)\f686aace6942fb7f7ceb231212eef4a4_$computer"
+        if (-not (Test-Path -LiteralPath $path)) { throw }
+        $script:answer.certificate.key_acl = [string](Get-Acl -LiteralPath $path).Sddl
+        $script:answer.certificate.key_file = $path
+        $script:answer.certificate.key_error = $code
+        return
+    }
     $file = @("$($script:machineKeys)\$name", "$env:ProgramData\Microsoft\Crypto\Keys\$name") |
         Where-Object { Test-Path -LiteralPath $_ } | Select-Object -First 1
     if ($null -eq $file) { throw 'the file of the key is not there' }

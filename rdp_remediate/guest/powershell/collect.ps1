@@ -18,6 +18,7 @@ $WarningPreference = 'SilentlyContinue'
 # include sign_in_limits.ps1
 # include accounts.ps1
 # include system.ps1
+# include licensing.ps1
 # include remote_desktop.ps1
 # include certificates.ps1
 # include collector.ps1

@@ -20,6 +20,25 @@ function Get-AccountSid([string]$Account) {
     catch [System.Security.Principal.IdentityNotMappedException] { 'none' }
 }
 
+function Get-SocketWord($Failure) {
+    $code = [string]$Failure.Exception.GetBaseException().SocketErrorCode
+    if ($code -eq 'ConnectionRefused') { return 'refused' }
+    if ($code -eq 'TimedOut') { return 'timeout' }
+    if ($code -eq 'HostUnreachable' -or $code -eq 'NetworkUnreachable') { return 'unreachable' }
+    'error'
+}
+
+function Get-PortState([string]$Address, [int]$Port) {
+    # A TCP connect of at most 1.5 s; nothing is sent.
+    $client = New-Object System.Net.Sockets.TcpClient
+    try {
+        if ($client.ConnectAsync($Address, $Port).Wait(1500)) { return 'open' }
+        'timeout'
+    }
+    catch { Get-SocketWord $_ }
+    finally { $client.Close() }
+}
+
 function Get-SelfProbe([string]$Address, [int]$Port) {
     # TCP, then an X.224 Connection Request that offers TLS, CredSSP and CredSSP with early authorisation (0x0B):
     # MS-RDPBCGR 2.2.1.1 and 2.2.1.2. The connection is closed before anything else is said.
@@ -35,10 +54,7 @@ function Get-SelfProbe([string]$Address, [int]$Port) {
             }
         }
         catch {
-            $code = [string]$_.Exception.GetBaseException().SocketErrorCode
-            if ($code -eq 'ConnectionRefused') { $probe.tcp = 'refused' }
-            elseif ($code -eq 'TimedOut') { $probe.tcp = 'timeout' }
-            elseif ($code -eq 'HostUnreachable' -or $code -eq 'NetworkUnreachable') { $probe.tcp = 'unreachable' }
+            $probe.tcp = Get-SocketWord $_
             return $probe
         }
         $probe.tcp = 'open'
@@ -81,4 +97,13 @@ function Get-EventData($Record) {
 function Get-RsaKeyName($Certificate) {
     $key = [System.Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPrivateKey($Certificate)
     if ($null -ne $key) { $key.Key.UniqueName }
+}
+
+function Get-KeyError($Failure) {
+    # The code with which a key does not open; null if that was not it, or if access was denied (5, NTE_PERM).
+    $base = $Failure.Exception.GetBaseException()
+    if ($base -isnot [System.Security.Cryptography.CryptographicException]) { return $null }
+    $code = '0x{0:X8}' -f $base.HResult
+    if (@('0x80070005', '0x80090010') -contains $code) { return $null }
+    $code
 }

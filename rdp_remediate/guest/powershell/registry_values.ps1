@@ -41,6 +41,7 @@ $script:registryValues = @{
     'TS\ClusterSettings' = , 'SessionDirectoryRedirectionIP'
     'SVC\TermService\Parameters' = , 'ServiceDll'
     'SVC\TermService\Parameters\LicenseServers' = , 'SpecifiedLicenseServers'
+    'CV' = , 'UBR'
     'CV\Winlogon' = , 'WinStationsDisabled'
     'CV\ProfileList' = , 'ProgramData'
     'SYS\CredSSP\Parameters' = , 'AllowEncryptionOracle'

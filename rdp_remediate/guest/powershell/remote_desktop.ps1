@@ -8,7 +8,33 @@ function Read-SessionHost($Seen) {
         if ($null -eq $setting -or $null -eq $setting.TerminalServerMode) { throw 'TerminalServerMode was not told' }
         $Seen.session_host = [int]$setting.TerminalServerMode -eq 1
     }
-    catch { Add-Failure 'remote_desktop.session_host' $_ }
+    catch {
+        Add-Failure 'remote_desktop.session_host' $_
+        return
+    }
+    if ($Seen.session_host) { Read-Licensing $Seen $setting }
+    try {
+        # PolicySource of a setting: 0 this server, 1 a group policy, 2 the default. A policy of another store is seen here too.
+        $listener = Get-CimInstance -Namespace 'root/cimv2/TerminalServices' -ClassName Win32_TSGeneralSetting -Filter "TerminalName='RDP-Tcp'"
+        $owned = @(foreach ($one in @($setting) + @($listener)) {
+                foreach ($property in @($one.CimInstanceProperties)) {
+                    if ($property.Name -like 'PolicySource*' -and $property.Value -eq 1) { ([string]$property.Name).Substring(12) }
+                }
+            })
+        if ($owned.Count -gt 0) { $Seen.policy_owned = $owned }
+    }
+    catch { Add-Failure 'remote_desktop.policy_owned' $_ }
+}
+
+function Read-TermServiceMemory($Seen) {
+    # Megabytes of its process, which are below a hundred on a usual server.
+    $process = Get-TermServiceId
+    if ($process -eq 0) { return }
+    try {
+        $size = [int]((Get-Process -Id $process).WorkingSet64 / 1MB)
+        if ($size -ge 1024) { $Seen.memory = $size }
+    }
+    catch { Add-Failure 'remote_desktop.memory' $_ }
 }
 
 function Read-TermServiceFile($Seen) {
@@ -111,6 +137,7 @@ function Read-RemoteDesktop {
     Read-SessionHost $seen
     Read-TermServiceFile $seen
     Read-TermServiceConfiguration $seen
+    Read-TermServiceMemory $seen
     if ($script:answer.ContainsKey('registry')) {
         Read-ListenerAdapter $seen
         Read-LimitDrops $seen

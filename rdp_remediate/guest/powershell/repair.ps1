@@ -21,6 +21,7 @@ $ConfirmPreference = 'None'
 # include accounts.ps1
 # include system.ps1
 # include certificates.ps1
+# include licensing.ps1
 # include remote_desktop.ps1
 # include collector.ps1
 # include record.ps1

@@ -1,4 +1,4 @@
-# ---- system.ps1: disk, memory, processors and boot options of this computer; reads only -----------------------------
+# ---- system.ps1: disk, memory, processors, boot options, pending restart and ports; reads only ---------------------
 
 function Read-SystemDrive {
     try {
@@ -74,10 +74,57 @@ function Read-BootOptions {
     catch { Add-Failure 'system.boot' $_ }
 }
 
+function Read-PendingRestart {
+    # What waits for the next start of Windows: servicing, Windows Update, files that are to be renamed.
+    try {
+        $current = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion'
+        $waiting = @()
+        if ($null -ne (Get-RegistryKey "$current\Component Based Servicing\RebootPending")) { $waiting += 'servicing' }
+        if ($null -ne (Get-RegistryKey "$current\WindowsUpdate\Auto Update\RebootRequired")) { $waiting += 'update' }
+        $manager = Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager'
+        if (@($manager.PendingFileRenameOperations | Where-Object { $_ }).Count -gt 0) { $waiting += 'renames' }
+        if ($waiting.Count -gt 0) { $script:answer.system.pending_restart = $waiting }
+    }
+    catch { Add-Failure 'system.pending_restart' $_ }
+}
+
+function Read-Ports {
+    # Ports for outgoing connections in use now, from half of them on, and who holds most. netstat is quick even with thousands
+    # (-q: bound ones too); its words are translated, its columns are not.
+    try {
+        $numbers = @(foreach ($line in @(netsh.exe int ipv4 show dynamicport tcp)) { if ($line -match ':\s*(\d+)\s*$') { [int]$Matches[1] } })
+        if ($numbers.Count -ne 2 -or $numbers[1] -le 0) { throw 'netsh told no range of dynamic ports' }
+        $ports = @{}
+        $holders = @{}
+        $rows = 0
+        foreach ($line in @(netstat.exe -anoq -p TCP)) {
+            if ($line -notmatch '^\s*TCP\s+\S+:(\d+)\s+\S+\s.*?(\d+)\s*$') { continue }
+            $rows++
+            $port = [int]$Matches[1]
+            $process = $Matches[2]
+            if ($port -lt $numbers[0] -or $port -ge $numbers[0] + $numbers[1] -or $ports.ContainsKey($port)) { continue }
+            $ports[$port] = $true
+            $holders[$process] = 1 + [int]$holders[$process]
+        }
+        if ($rows -eq 0) { throw 'netstat printed no connection' }
+        if ($ports.Count * 2 -lt $numbers[1]) { return }
+        $most = @($holders.Keys | Sort-Object { $holders[$_] } -Descending)[0]
+        $name = ''
+        try { $name = [string](Get-Process -Id ([int]$most)).ProcessName }
+        catch { if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') { throw } }
+        $script:answer.system.ports = @{
+            range = $numbers[1]; used = $ports.Count; held = $holders[$most]; pid = [int]$most; process = $name
+        }
+    }
+    catch { Add-Failure 'system.ports' $_ }
+}
+
 function Read-System {
     $script:answer.system = @{}
     Read-SystemDrive
     Read-Memory
     Read-Processors
     Read-BootOptions
+    Read-PendingRestart
+    Read-Ports
 }

@@ -9,6 +9,17 @@ from rdp_remediate.lab.guests.listener import configured_port, find_service
 from rdp_remediate.lab.guests.moments import moment
 
 Answer = dict[str, Any]
+_LARGE_MB = 1024
+_POLICY_OWNED = {
+    "AllowTSConnections": "fDenyTSConnections",
+    "ConfiguredLicenseServers": "LicenseServers",
+    "EnableAutomaticReconnection": "fDisableAutoReconnect",
+    "SingleSession": "fSingleSessionPerUser",
+    "MinEncryptionLevel": "MinEncryptionLevel",
+    "SecurityLayer": "SecurityLayer",
+    "UserAuthenticationRequired": "UserAuthentication",
+}
+"""A setting whose PolicySource is 1 while the policy's copy of this value is there."""
 _DAYS = 7
 _LOG = "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational"
 
@@ -19,6 +30,18 @@ def remote_desktop(state: GuestState) -> Answer:
     service = find_service(state, "TermService")
     if service is not None and service["display_name"] != "Remote Desktop Services":
         told["display_name"] = service["display_name"]
+    size = next(
+        (one.get("working_set_mb", 0) for one in state["processes"] if service and one["pid"] == service["pid"]), 0
+    )
+    if service is not None and service["pid"] and size >= _LARGE_MB:
+        told["memory"] = size
+    owned = [
+        name
+        for name, value in _POLICY_OWNED.items()
+        if registry.read_value(state, registry.TERMINAL_SERVICES_POLICY, value) is not None
+    ]
+    if owned:
+        told["policy_owned"] = owned
     adapter = _listener_adapter(state)
     if adapter is not None:
         told["listener_adapter"] = adapter

@@ -37,6 +37,7 @@ REGISTRY_VALUES: dict[str, tuple[str, ...]] = {
     r"TS\ClusterSettings": ("SessionDirectoryRedirectionIP",),
     r"SVC\TermService\Parameters": ("ServiceDll",),
     r"SVC\TermService\Parameters\LicenseServers": ("SpecifiedLicenseServers",),
+    "CV": ("UBR",),
     r"CV\Winlogon": ("WinStationsDisabled",),
     r"CV\ProfileList": ("ProgramData",),
     r"SYS\CredSSP\Parameters": ("AllowEncryptionOracle",),

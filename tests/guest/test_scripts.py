@@ -12,6 +12,8 @@ NOT_CALLED = {
     "full_language.ps1": (
         "function Compress-Text([string]$Text) { $Text }\n"
         'function Get-SelfProbe([string]$Address, [int]$Port) { "$Address $Port" }\n'
+        'function Get-PortState([string]$Address, [int]$Port) { "$Address $Port" }\n'
+        "function Get-KeyError($Failure) { [string]$Failure }\n"
         "function Get-AccountSid([string]$Account) { $Account }\n"
         "function Get-RsaKeyName($Certificate) { $Certificate.Thumbprint }\n"
         "function Get-EventData($Record) { @{id = $Record.Id} }\n"

@@ -5,6 +5,7 @@ from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.facts.network_words import WIRESERVER
+from rdp_remediate.facts.wireserver import unanswered
 from rdp_remediate.models.report import Effect, Hop
 
 
@@ -14,7 +15,7 @@ def proxy_spares_the_platform(facts: Facts) -> Outcome:
 
     Why: the VM agent speaks to the platform's address directly; through a proxy it never gets there and stops to report. RDP does
     not need the agent (trap 16), but Run Command does.
-    Evidence: guest WinHTTP proxy and its bypass list.
+    Evidence: guest WinHTTP proxy and its bypass list; TCP to that address without the proxy.
     By hand:
         * winhttp-proxy-blocks-wireserver: `netsh winhttp set proxy proxy-server="<server>" bypass-list="<bypass>;168.63.129.16"`,
           or `netsh winhttp reset proxy`.
@@ -25,9 +26,10 @@ def proxy_spares_the_platform(facts: Facts) -> Outcome:
         return passed("no proxy")
     if any(_covers(token) for token in proxy.bypass.split(";")):
         return passed(f"the proxy {proxy.server} spares it")
+    silent = unanswered(facts.guest)
     return failed(
         "winhttp-proxy-blocks-wireserver",
-        f"The WinHTTP proxy {proxy.server} does not spare {WIRESERVER}.",
+        f"The WinHTTP proxy {proxy.server} does not spare {WIRESERVER}" + (f"; {silent} either." if silent else "."),
         Effect.BLINDS,
         server=proxy.server,
         bypass=proxy.bypass,

@@ -4,6 +4,7 @@ from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
+from rdp_remediate.facts.wireserver import unanswered
 from rdp_remediate.models.report import Effect, Hop
 
 
@@ -12,7 +13,7 @@ def vm_agent_is_ready(facts: Facts) -> Outcome:
     """The VM agent is ready.
 
     Why: Run Command needs the agent. Remote Desktop itself does not: this never explains a failed connection.
-    Evidence: instance view vmAgent.
+    Evidence: instance view vmAgent; where Windows was read, TCP to 168.63.129.16 on ports 80 and 32526 from inside.
     By hand:
         * agent-not-ready: over the serial console check that 168.63.129.16 answers on ports 80 and 32526 and that drive C: has
           space, then `net start RdAgent` and `net start WindowsAzureGuestAgent`; a restart of the VM needs its owner's consent.
@@ -24,10 +25,14 @@ def vm_agent_is_ready(facts: Facts) -> Outcome:
         return failed(
             "agent-not-installed", "The VM shows no agent, so nothing inside Windows can be read.", Effect.BLINDS
         )
+    silent = unanswered(facts.guest)
+    more = "" if silent is None else f"; {silent}"
+    evidence = {} if silent is None else {"wireserver": silent}
     if vm.agent.ready:
-        return passed(f"agent {vm.agent.version or ''} is ready".replace("  ", " "))
+        return passed(f"agent {vm.agent.version or ''} is ready{more}".replace("  ", " "), **evidence)
     return failed(
         "agent-not-ready",
-        f"The agent is not ready ({vm.agent.message or vm.agent.code}), so nothing inside Windows can be read.",
+        f"The agent is not ready ({vm.agent.message or vm.agent.code}), so nothing inside Windows can be read{more}.",
         Effect.BLINDS,
+        **evidence,
     )

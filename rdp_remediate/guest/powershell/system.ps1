@@ -79,8 +79,9 @@ function Read-PendingRestart {
     try {
         $current = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion'
         $waiting = @()
-        if ($null -ne (Get-RegistryKey "$current\Component Based Servicing\RebootPending")) { $waiting += 'servicing' }
-        if ($null -ne (Get-RegistryKey "$current\WindowsUpdate\Auto Update\RebootRequired")) { $waiting += 'update' }
+        # A key without values, so its presence is asked for.
+        if (Test-Path -LiteralPath "$current\Component Based Servicing\RebootPending") { $waiting += 'servicing' }
+        if (Test-Path -LiteralPath "$current\WindowsUpdate\Auto Update\RebootRequired") { $waiting += 'update' }
         $manager = Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager'
         if (@($manager.PendingFileRenameOperations | Where-Object { $_ }).Count -gt 0) { $waiting += 'renames' }
         if ($waiting.Count -gt 0) { $script:answer.system.pending_restart = $waiting }
@@ -92,8 +93,11 @@ function Read-Ports {
     # Ports for outgoing connections in use now, from half of them on, and who holds most. netstat is quick even with thousands
     # (-q: bound ones too); its words are translated, its columns are not.
     try {
-        $numbers = @(foreach ($line in @(netsh.exe int ipv4 show dynamicport tcp)) { if ($line -match ':\s*(\d+)\s*$') { [int]$Matches[1] } })
-        if ($numbers.Count -ne 2 -or $numbers[1] -le 0) { throw 'netsh told no range of dynamic ports' }
+        # One range for all settings but Automatic, which has none of its own.
+        $setting = Get-NetTCPSetting -SettingName Internet
+        $first = [int]$setting.DynamicPortRangeStartPort
+        $range = [int]$setting.DynamicPortRangeNumberOfPorts
+        if ($range -le 0) { throw 'the range of dynamic ports was not told' }
         $ports = @{}
         $holders = @{}
         $rows = 0
@@ -102,18 +106,18 @@ function Read-Ports {
             $rows++
             $port = [int]$Matches[1]
             $process = $Matches[2]
-            if ($port -lt $numbers[0] -or $port -ge $numbers[0] + $numbers[1] -or $ports.ContainsKey($port)) { continue }
+            if ($port -lt $first -or $port -ge $first + $range -or $ports.ContainsKey($port)) { continue }
             $ports[$port] = $true
             $holders[$process] = 1 + [int]$holders[$process]
         }
         if ($rows -eq 0) { throw 'netstat printed no connection' }
-        if ($ports.Count * 2 -lt $numbers[1]) { return }
+        if ($ports.Count * 2 -lt $range) { return }
         $most = @($holders.Keys | Sort-Object { $holders[$_] } -Descending)[0]
         $name = ''
         try { $name = [string](Get-Process -Id ([int]$most)).ProcessName }
         catch { if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') { throw } }
         $script:answer.system.ports = @{
-            range = $numbers[1]; used = $ports.Count; held = $holders[$most]; pid = [int]$most; process = $name
+            range = $range; used = $ports.Count; held = $holders[$most]; pid = [int]$most; process = $name
         }
     }
     catch { Add-Failure 'system.ports' $_ }

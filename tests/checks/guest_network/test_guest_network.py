@@ -128,6 +128,41 @@ def test_what_is_near_is_no_fault(why: str, changes: tuple[Change, ...]) -> None
     assert [one for one in _faults(*changes).values() if one.hop.value == "guest-network"] == []
 
 
+def ports(used: int, process: str = "OrderSync") -> Change:
+    counted = {"range": 16384, "used": used, "held": used - 200, "pid": 6120, "process": process}
+    return f.guest("system", "ports", value=counted)
+
+
+def test_ports_in_use_now_make_certain_what_an_event_said_and_warn_before_one() -> None:
+    said = event(4231, timedelta(minutes=6)), member
+    likely, certain = _faults(*said)["tcp-port-exhaustion"], _faults(*said, ports(16300))["tcp-port-exhaustion"]
+    assert (likely.effect, likely.confidence, certain.effect, certain.confidence) == (
+        "blocks",
+        "likely",
+        "blocks",
+        "confirmed",
+    )
+    assert "OrderSync (PID 6120)" in str(certain.by_hand)
+    freed = _faults(*said, ports(9000, ""))["tcp-port-exhaustion"]
+    assert freed.confidence == "likely"
+    assert "a process that ended (PID 6120)" in str(freed.by_hand)
+    warned = _faults(member, ports(16300))["tcp-port-exhaustion"]
+    assert (warned.effect, warned.confidence) == ("risk", "confirmed")
+    assert "tcp-port-exhaustion" not in _faults(member, ports(9000))
+    uncounted = _faults(*said, f.hide("guest.system.ports"))["tcp-port-exhaustion"]
+    assert uncounted.confidence == "likely", "the events decide, and counting may fail"
+
+
+def test_what_the_wireserver_answers_from_inside_is_told_beside_the_agent() -> None:
+    silent = adapters(wireserver={"32526": "timeout"})
+    told = {one.check: one for one in _diagnosis(silent).findings}["vm_agent_is_ready"]
+    assert (told.status, "168.63.129.16" in str(told.reason)) == ("pass", True)
+    unseen = {one.check: one for one in _diagnosis(f.hide("guest.adapters.wireserver")).findings}["vm_agent_is_ready"]
+    assert (unseen.status, "168.63.129.16" in str(unseen.reason)) == ("pass", False)
+    proxy = adapters(proxy={"server": "p:8080", "bypass": ""}, wireserver={"80": "refused"})
+    assert "80 (refused)" in str(_faults(proxy)["winhttp-proxy-blocks-wireserver"].reason)
+
+
 def test_ports_that_ran_out_before_the_last_start_are_over() -> None:
     def restarted(data: JsonObject) -> None:
         data["guest"]["os"]["last_boot"] = (f.at(data) - timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%SZ")

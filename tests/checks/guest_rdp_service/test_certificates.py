@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rdp_remediate.facts.certificates import READ, WRITE, network_service_may
+from rdp_remediate.facts.certificates import READ, WRITE, network_service_may, system_may
 from tests import factories as f
 from tests.checks.guest_rdp_service.test_rdp_security import finding, logged, planned
 from tests.deciding.certificates import DECIDING
@@ -14,6 +14,7 @@ from tests.factories import Change, healthy_bundle
 RCM = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
 BINDING, TEMPLATE = r"RT\SSLCertificateSHA1Hash", r"POL\CertTemplateName"
 STORE, FOLDER = r"TS\WinStations\SelfSignedCertStore", r"CV\ProfileList\ProgramData"
+USUAL = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;NS)(A;;FA;;;BA)"
 OPEN, CLOSED = "O:SYG:SYD:PAI(A;;0x12019f;;;WD)(A;;FA;;;BA)", "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)"
 YESTERDAY = (healthy_bundle().collected_at - timedelta(days=1)).isoformat()
 TOMORROW = (healthy_bundle().collected_at + timedelta(days=1)).isoformat()
@@ -31,6 +32,7 @@ CASES: dict[str, tuple[str, tuple[Change, ...]]] = {
     "cert-self-signed-expired-or-missing": ("certificate_is_valid", (cert(not_after=YESTERDAY),)),
     "cert-custom-thumbprint-missing": ("certificate_is_valid", (BOUND,)),
     "cert-machinekeys-acl": ("certificate_key_is_readable", (cert(key_acl=CLOSED, key_file="x"),)),
+    "cert-key-corrupt": ("certificate_key_is_readable", (cert(key_error="0x80090016", key_acl=USUAL, key_file="x"),)),
     "cert-custom-private-key-acl": ("certificate_key_is_readable", (cert(key_acl=CLOSED, key_file="x", custom=True),)),
     "cert-store-setting-wrong": ("certificate_settings_are_usual", (f.registry(STORE, "TerminalServices"),)),
     "cert-template-renewal-failed": (
@@ -135,3 +137,28 @@ def test_a_person_decides_about_the_folder_of_keys() -> None:
 def test_a_certificate_without_room_in_the_answer_proves_no_way_in() -> None:
     one = finding("certificate_key_is_readable", f.hide("guest.certificate", None, "truncated"))
     assert (one.status, one.effect) == ("unknown", "blocks")
+
+
+def test_a_key_that_does_not_open_is_damaged_only_where_its_access_list_is_not_why() -> None:
+    damaged = cert(key_error="0x80090016", key_acl=USUAL, key_file="x\\f686")
+    likely = finding("certificate_key_is_readable", damaged)
+    assert (likely.effect, likely.confidence, likely.evidence["key_name"]) == ("blocks", "likely", "f686")
+    certain = finding("certificate_key_is_readable", damaged, logged("Schannel", 36870))
+    assert certain.confidence == "confirmed"
+    assert finding("certificate_key_is_readable", logged("Schannel", 36870)).status == "pass", (
+        "events alone are history"
+    )
+    only_service = "O:SYG:SYD:PAI(A;;FR;;;NS)"
+    shut = finding("certificate_key_is_readable", cert(key_error="0x80090016", key_acl=only_service, key_file="x"))
+    assert shut.status == "unknown", "SYSTEM, as which the collector runs, may not read it"
+    assert finding("certificate_key_is_readable", cert(key_error="0x80090016", key_acl=CLOSED, key_file="x")).fault == (
+        "cert-machinekeys-acl"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sddl", "may"),
+    [(USUAL, True), ("O:SYD:(A;;FR;;;NS)", False), ("O:SYD:(D;;FR;;;SY)(A;;FA;;;BA)", False), ("nonsense", None)],
+)
+def test_what_system_may(sddl: str, may: bool | None) -> None:
+    assert system_may(sddl, READ) is may

@@ -8,6 +8,7 @@ from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.fixes.fix import Draft
 from rdp_remediate.obstacles import waiting_updates
 from tests import factories as f
+from tests.checks.judging import finding
 from tests.factories import Change, healthy_bundle
 from tests.planned import planned
 
@@ -66,3 +67,14 @@ def test_updates_that_a_restart_would_install_are_told(waiting: list[Any], told:
 def test_unread_updates_are_not_taken_for_none_or_some() -> None:
     guest = read_facts(healthy_bundle(f.hide("guest.system.pending_restart"))).guest
     assert waiting_updates(RESTART, guest) is None
+
+
+def test_what_waits_for_the_next_start_is_told_and_is_no_fault() -> None:
+    def told(*changes: Change) -> tuple[str, str | None]:
+        found = finding("windows_finishes_servicing", *changes)
+        return found.status.value, found.evidence.get("pending_restart")
+
+    assert told() == ("pass", None)
+    waiting = f.guest("system", "pending_restart", value=["update", "renames"])
+    assert told(waiting) == ("pass", "update, renames")
+    assert told(waiting, f.hide("guest.system.pending_restart")) == ("pass", None)

@@ -29,6 +29,7 @@ def test_a_healthy_computer_tells_little(winps: Winps) -> None:
         assert section.pop("nics") == [USUAL]
         assert section == {
             "ghosts": 0, "proxy": None, "domain_lookup": None, "netvsc": None, "crashed_driver": None, "blocked": [],
+            "wireserver": {},
         }  # fmt: skip
         assert (answer["firewall"]["ipsec"], answer["firewall"]["outbound"], answer["firewall"]["products"]) == (
             [],

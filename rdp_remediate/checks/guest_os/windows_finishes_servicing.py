@@ -2,10 +2,11 @@
 
 from rdp_remediate.checks.boot import BootView, Named, boot_outcome
 from rdp_remediate.checks.check import check
-from rdp_remediate.checks.outcome import Outcome
+from rdp_remediate.checks.outcome import Outcome, passed
 from rdp_remediate.facts.boot import Screen
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.models.report import Hop
+from rdp_remediate.models.fact import Unavailable
+from rdp_remediate.models.report import FindingStatus, Hop
 
 _FAULTS = {
     Screen.UPDATE: ("windows-update-in-progress", "Windows is installing updates"),
@@ -30,7 +31,8 @@ def windows_finishes_servicing(facts: Facts) -> Outcome:
     r"""Windows is not installing updates, features or checking its disk at boot.
 
     Why: until it has ended nothing answers, and a restart in the middle is what breaks Windows.
-    Evidence: the serial log, or the boot picture as the operator names it with --boot-screen.
+    Evidence: the serial log, or the boot picture as the operator names it with --boot-screen; where Windows was read, what
+        waits for its next start (RebootPending, RebootRequired, PendingFileRenameOperations), which is no fault.
     By hand:
         * windows-update-in-progress: wait, up to eight hours, as long as the percentage moves. Never restart or redeploy
           before. Then restart once, with a backup at hand; if it comes again remove the update offline on a repair VM
@@ -42,7 +44,12 @@ def windows_finishes_servicing(facts: Facts) -> Outcome:
         * checking-file-system: wait until the check has ended. If it does not end, run chkdsk offline on a copy of the disk.
     See: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-stuck-updating-boot-error
     """
-    return boot_outcome(facts, _named)
+    outcome = boot_outcome(facts, _named)
+    system = facts.guest.system_item("pending_restart")
+    if outcome.status is not FindingStatus.PASS or isinstance(system, Unavailable) or not system.value.pending_restart:
+        return outcome
+    waiting = ", ".join(system.value.pending_restart)
+    return passed(f"{outcome.reason}; the next restart finishes what waits for it ({waiting})", pending_restart=waiting)
 
 
 def _named(view: BootView) -> Named | None:

@@ -1,5 +1,7 @@
 """Can we look inside?"""
 
+from typing import Any
+
 from rdp_remediate.checks.check import check
 from rdp_remediate.checks.outcome import Outcome, failed, passed
 from rdp_remediate.facts.facts import Facts
@@ -27,7 +29,7 @@ def vm_agent_is_ready(facts: Facts) -> Outcome:
         )
     silent = unanswered(facts.guest)
     more = "" if silent is None else f"; {silent}"
-    evidence = {} if silent is None else {"wireserver": silent}
+    evidence: dict[str, Any] = {} if silent is None else {"wireserver": silent}
     if vm.agent.ready:
         return passed(f"agent {vm.agent.version or ''} is ready{more}".replace("  ", " "), **evidence)
     return failed(

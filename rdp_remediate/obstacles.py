@@ -31,11 +31,17 @@ def safe_mode(guest: GuestFacts) -> Refused | None:
 
 
 def policy_owner(draft: Draft, guest: GuestFacts) -> Refused | None:
-    """Why a registry step is not made: Windows says that a policy owns the setting, wherever that policy stands."""
+    """Why a registry step is not made: Windows says that a policy owns the setting, but its usual place does not hold it.
+
+    Where the policy's copy is at its usual place (POL) the fix has weighed it: a local value may be set to what the policy wants.
+    """
     if draft.kind != "registry" or isinstance(guest.remote_desktop, Unavailable):
         return None
     name = _PROPERTIES.get(str(draft.target.get("path")).lower())
     if name is None or name not in guest.remote_desktop.value.policy_owned:
+        return None
+    copy = guest.registry_value("POL\\" + str(draft.target["path"]).rsplit("\\", 1)[-1])
+    if not isinstance(copy, Unavailable) and copy.value is not None:
         return None
     return Refused(
         "policy_owned",

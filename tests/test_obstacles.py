@@ -44,6 +44,11 @@ def test_the_boot_store_alone_is_no_safe_mode() -> None:
     assert code_of("termservice-stopped", STOPPED, f.listens(), later)[0] == ["start_term_service"]
 
 
+def test_a_policy_at_its_usual_place_is_the_fixes_own_business() -> None:
+    allowing = DENIED, f.registry(f.DENY_POLICY, 0), owned("AllowTSConnections")
+    assert code_of("gpo-refresh-flaps-rdp", *allowing) == (["enable_rdp_connections"], set())
+
+
 def test_what_windows_says_a_policy_owns_is_not_written_whatever_the_policy_key_says() -> None:
     assert code_of("rdp-disabled-local", DENIED, f.listens()) == (["enable_rdp_connections"], set())
     assert code_of("rdp-disabled-local", DENIED, f.listens(), owned("SecurityLayer"))[0] == ["enable_rdp_connections"]

@@ -32,8 +32,8 @@ FILES = (
     "platform.json", "compound.json", "traps.json",
 )  # fmt: skip
 ABSENT = "the vectors are in ../shared/vectors, which is not part of the repository"
-KNOWN = {fault for check in all_checks() for fault in check.faults}
-"""The catalogue rows that a check names."""
+KNOWN = {fault for check in all_checks() for fault in (*check.faults, *check.not_provable)}
+"""The catalogue rows that a check names, those that it can never prove among them."""
 
 DECIDING = deciding()
 
@@ -118,6 +118,8 @@ DELIBERATE = {
         "remedy of cert-key-corrupt",
     ): "a certificate and its key are never deleted unattended; by hand, with the way back",
     ("GR41a", "remedy of rds-license-misconfigured"): "which licenses were bought decides the mode; by hand",
+    ("GR42a", "hop None"): "what cannot be proven is not_proven, which names no hop",
+    ("GR42a", "afterwards not_proven"): "as above: it stays not_proven",
     ("GR48a", "remedy of known-bad-update-rdp"): "an update is installed by who patches the machine; by hand",
     ("CC15", "remedy of nsg-no-allow-rule"): "behind an admin deny a rule does nothing today and opens unwatched later",
     ("TR03", "remedy of jit-closed"): "the trap forbids touching the rule; asking Defender is an approval step",

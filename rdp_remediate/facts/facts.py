@@ -11,6 +11,7 @@ from rdp_remediate.facts.evidence import Evidence, objects, parsed
 from rdp_remediate.facts.gateways import Connection, read_connections, read_private_dns
 from rdp_remediate.facts.guest import GuestFacts, read_guest
 from rdp_remediate.facts.network import NetworkFacts, parse_network
+from rdp_remediate.facts.network_watcher import NetworkWatcher, read_network_watcher
 from rdp_remediate.facts.platform_health import (
     Annotation,
     Health,
@@ -77,6 +78,7 @@ class Facts:
     """By the lower-case id of the gateway; empty where no gateway was seen."""
     private_dns: Mapping[str, Fact[tuple[str, ...]]]
     """The private DNS zones that a VNet is linked to, by its lower-case id; asked of the networks of Bastion only."""
+    network_watcher: NetworkWatcher
     resources: Mapping[str, JsonObject]
     """ARM's own JSON by lower-case id, for steps that write back what they read; judgement asks the typed facts."""
 
@@ -146,6 +148,7 @@ def read_facts(bundle: Bundle) -> Facts:
         roles=_by_scope(bundle, evidence, "role_assignments", read_roles),
         gateway_connections=read_connections(bundle, evidence),
         private_dns=_by_scope(bundle, evidence, "private_dns_links", read_private_dns),
+        network_watcher=read_network_watcher(bundle, evidence),
         resources=bundle.resources,
     )
 

@@ -52,6 +52,15 @@ def test_the_same_rules_are_written_where_azure_agrees() -> None:
     assert [step.fix for step in plan(facts, diagnose(facts).findings).steps] == ["allow_rdp_in_nsg"]
 
 
+def test_a_probe_that_got_through_a_deny_forbids_network_rules_too() -> None:
+    facts = read_facts(f.healthy_bundle(CLIENT, f.security_rules(f.NIC_NSG), DENIES))
+    found = diagnose(facts)
+    assert "nsg-no-allow-rule" in {one.fault for one in found.findings}
+    planned = plan(facts, found.findings)
+    assert [step for step in planned.steps if step.layer == "network"] == []
+    assert "our probe connected although the path engine says DENY" in planned.refusals[0].why
+
+
 @pytest.mark.parametrize("field", [{"local": "10.0.0.9"}, {"port": "3390"}, {"remote": "203.0.113.9"}])
 def test_an_answer_to_another_question_is_no_disagreement(field: dict[str, str]) -> None:
     assert finding(CHECK, *CLOSED, azure("Allow", "x", **field)).status is FindingStatus.SKIPPED

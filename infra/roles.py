@@ -60,6 +60,15 @@ OPERATIONS: Mapping[Operation, tuple[str, ...]] = {
         "Microsoft.Network/virtualNetworkGateways/connections/read",
         "Microsoft.Network/connections/read",
     ),
+    # Network Watcher computes; these two actions change nothing. Connection troubleshoot needs an agent and is not asked.
+    Operation.IP_FLOW: (
+        "Microsoft.Network/networkWatchers/read",
+        "Microsoft.Network/networkWatchers/ipFlowVerify/action",
+    ),
+    Operation.NEXT_HOP: (
+        "Microsoft.Network/networkWatchers/read",
+        "Microsoft.Network/networkWatchers/nextHop/action",
+    ),
     Operation.ROLE_ASSIGNMENTS: (
         "Microsoft.Authorization/roleAssignments/read",
         "Microsoft.Authorization/roleDefinitions/read",

@@ -14,6 +14,7 @@ from rdp_remediate.facts import references
 from rdp_remediate.facts.boot import picture_type
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.facts.policy import ResolvedMode, resolve_mode
+from rdp_remediate.further_reads import further_reads
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import MODE_ORDER, Bundle, Mode, Policy, ProbeRecord, UnavailableFact
 from rdp_remediate.models.fact import Fact, Reason, Unavailable, derive
@@ -158,7 +159,8 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
         await _roles(run.target.principal_id, services, got, machine)
     bundle = _bundle(run, services, got, answer)
     say(Progress("endpoint", "probing the RDP endpoints that ARM shows"))
-    bundle = await probe(bundle, services)
+    probed, bundle = await asyncio.gather(probe(bundle, services), further_reads(bundle, services))
+    bundle = bundle.model_copy(update={"probes": probed.probes})
     return Collected(bundle, mode, guest.result())
 
 

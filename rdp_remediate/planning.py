@@ -20,8 +20,10 @@ from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.plan import RESTARTS, WAIT, Plan, Refusal, Risk, Step
 from rdp_remediate.models.report import Confidence, Finding, FindingStatus
+from rdp_remediate.network.cross_check import azure_disagrees
 from rdp_remediate.network.entries import entries
 from rdp_remediate.network.exposure import admits_outside
+from rdp_remediate.network.proof import reachability
 from rdp_remediate.network.question import ask
 from rdp_remediate.obstacles import policy_owner, safe_mode, waiting_updates
 from rdp_remediate.restarting import RESTART_GROUP, with_one_restart
@@ -98,6 +100,8 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
         return [], [_refusal(fault, Refused("came_back", _CAME_BACK)) for fault in faults]
     if one.layer == "guest" and (reason := _domain_controller(facts.guest, facts.policy.tags)):
         return [], [_refusal(fault, reason) for fault in faults]
+    if one.layer == "network" and (said := _engine_disagrees(facts)):
+        return [], [_refusal(fault, Refused("engine_disagrees", said)) for fault in faults]
     if one.layer == "guest" and (reason := _setup_under_way(facts.guest) or safe_mode(facts.guest)):
         return [], [_refusal(fault, reason) for fault in faults]
     steps: list[Step] = []
@@ -147,6 +151,12 @@ def _domain_controller(guest: GuestFacts, tags: dict[str, str]) -> Refused | Non
             "the directory team",
         )
     return None
+
+
+def _engine_disagrees(facts: Facts) -> str | None:
+    """Why the path engine may be wrong about this VM: Azure says otherwise, or a probe got through where it says it cannot."""
+    probes = (view.detail for view in reachability(facts).probes if view.proves == "engine_disagrees")
+    return azure_disagrees(facts) or next(probes, None)
 
 
 def _setup_under_way(guest: GuestFacts) -> Refused | None:

@@ -43,6 +43,8 @@ class Operation(StrEnum):
     PERMISSIONS = "permissions"  # by resource id
     PRIVATE_DNS_LINKS = "private_dns_links"  # by VNet id: links of private DNS zones, {"value": [{id, properties}]}
     GATEWAY_CONNECTIONS = "gateway_connections"  # by virtual network gateway id: {"value": [connection, …]}
+    IP_FLOW = "ip_flow"  # by NIC id plus arguments vm, location, local, remote, port: {"asked": {…}, "answer": {…}}
+    NEXT_HOP = "next_hop"  # by NIC id plus arguments vm, location, local, remote: {"asked": {…}, "answer": {…}}
     ROLE_ASSIGNMENTS = "role_assignments"  # by scope plus argument principal: {"value": […], "definitions": {id: …}}
 
 

@@ -166,6 +166,8 @@ class FakeReads:
         """One of the other reads; what the world does not hold is empty."""
         if operation.value in self._world.refused:
             return self._no(self._world.refused[operation.value], operation.value)
+        if operation in (Operation.IP_FLOW, Operation.NEXT_HOP):
+            return self._yes(self._watched(operation, arguments), resource_id)
         if operation is Operation.TAGS:
             return self._yes(self._world.tags.get(resource_id.lower(), {}), resource_id)
         if operation is Operation.ACTIVITY:
@@ -175,6 +177,16 @@ class FakeReads:
             return self._yes({"value": machines}, resource_id)
         by_id = self._world.data["operations"].get(operation.value, {})
         return self._yes(by_id.get(resource_id.lower(), {"value": []}), resource_id)
+
+    def _watched(self, operation: Operation, arguments: dict[str, str]) -> JsonObject:
+        """Network Watcher, which agrees with the path engine and sends replies to the Internet."""
+        if operation is Operation.NEXT_HOP:
+            asked = {"sourceIPAddress": arguments["local"], "destinationIPAddress": arguments["remote"]}
+            return {"asked": asked, "answer": {"nextHopType": "Internet", "routeTableId": "System Route"}}
+        port = arguments["port"]
+        asked = {"localIPAddress": arguments["local"], "localPort": port, "remoteIPAddress": arguments["remote"]}
+        allowed = ask(read_facts(self._world.bundle())).allowed
+        return {"asked": asked, "answer": {"access": "Allow" if allowed else "Deny", "ruleName": "", "ruleId": ""}}
 
     async def boot_picture(self, vm_id: str) -> Fact[bytes]:
         """The picture that the world holds, if any."""

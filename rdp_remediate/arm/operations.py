@@ -10,6 +10,7 @@ from azure.mgmt.network.models import QueryRequestOptions
 
 from rdp_remediate.arm.gateway_connections import read_gateway_connections
 from rdp_remediate.arm.ids import ArmId
+from rdp_remediate.arm.network_watcher import read_ip_flow, read_next_hop
 from rdp_remediate.arm.reading import Reading, UnreadError
 from rdp_remediate.arm.redaction import redact_text
 from rdp_remediate.arm.resource_types import as_json
@@ -335,4 +336,6 @@ OPERATIONS: Mapping[Operation, Source] = {
     Operation.PRIVATE_DNS_LINKS: _private_dns_links,
     Operation.GATEWAY_CONNECTIONS: read_gateway_connections,
     Operation.ROLE_ASSIGNMENTS: read_role_assignments,
+    Operation.IP_FLOW: read_ip_flow,
+    Operation.NEXT_HOP: read_next_hop,
 }

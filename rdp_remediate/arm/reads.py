@@ -29,6 +29,8 @@ DEADLINES_S: Mapping[Operation, float] = {
     Operation.EFFECTIVE_SECURITY_RULES: 75.0,
     Operation.EFFECTIVE_ROUTES: 75.0,
     Operation.EFFECTIVE_ADMIN_RULES: 45.0,
+    Operation.IP_FLOW: 40.0,
+    Operation.NEXT_HOP: 40.0,
     Operation.SERVICE_TAGS: 45.0,
     Operation.BOOT_LOG: 45.0,
     Operation.ACTIVITY: 60.0,

@@ -12,6 +12,7 @@ from rdp_remediate.facts.evidence import Evidence, objects, parsed
 from rdp_remediate.facts.gateways import Connection, read_connections, read_private_dns
 from rdp_remediate.facts.guest import GuestFacts, read_guest
 from rdp_remediate.facts.network import NetworkFacts, parse_network
+from rdp_remediate.facts.network_watcher import NetworkWatcher, read_network_watcher
 from rdp_remediate.facts.platform_health import (
     Annotation,
     Health,
@@ -79,6 +80,7 @@ class Facts:
     private_dns: Mapping[str, Fact[tuple[str, ...]]]
     """The private DNS zones that a VNet is linked to, by its lower-case id; asked of the networks of Bastion only."""
     client: Fact[ClientFacts]
+    network_watcher: NetworkWatcher
     resources: Mapping[str, JsonObject]
     """ARM's own JSON by lower-case id, for steps that write back what they read; judgement asks the typed facts."""
 
@@ -149,6 +151,7 @@ def read_facts(bundle: Bundle) -> Facts:
         gateway_connections=read_connections(bundle, evidence),
         private_dns=_by_scope(bundle, evidence, "private_dns_links", read_private_dns),
         client=read_client(bundle.client_check, evidence, bundle.collected_at),
+        network_watcher=read_network_watcher(bundle, evidence),
         resources=bundle.resources,
     )
 

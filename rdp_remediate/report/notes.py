@@ -38,6 +38,7 @@ def notes(
         *_temporary(journal),
         *_lasting(journal),
         *_authors(bundles, journal),
+        *_disagreements(diagnoses),
         *_waits(run),
         *_sources(run, bundles),
         *_inside(bundles, journal),
@@ -131,6 +132,19 @@ def _authors(bundles: Sequence[Bundle], journal: Sequence[JournalEntry]) -> list
 
 def _authored(closings: Sequence[Closing], entry: JournalEntry) -> list[Closing]:
     return [one for one in closings if one.author and one.kind in _KINDS[entry.step.layer]]
+
+
+def _disagreements(diagnoses: Sequence[Diagnosis]) -> list[str]:
+    """Where something else than our path engine says otherwise about the last pass: then no network rule is written."""
+    if not diagnoses:
+        return []
+    said = [one.reason for one in diagnoses[-1].findings if one.because == "engine_disagrees" and one.reason]
+    said += [
+        f"{view.detail[0].upper()}{view.detail[1:]}. No network rule is written."
+        for view in diagnoses[-1].probes
+        if view.proves == "engine_disagrees" and view.detail
+    ]
+    return [plain(one) for one in said]
 
 
 def _waits(run: Run) -> list[str]:

@@ -12,6 +12,7 @@ OPTIONAL = (
     "Microsoft.Authorization/locks/read",
     "Microsoft.Security/*",
     "Microsoft.Network/bastionHosts/read",
+    "Microsoft.Network/networkWatchers/*",
     "Microsoft.ResourceHealth/*",
     "Microsoft.ResourceGraph/*",
     "Microsoft.Insights/*",

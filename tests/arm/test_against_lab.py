@@ -108,6 +108,8 @@ async def test_every_operation_is_answered(lab: Lab, reads: AzureReads) -> None:
         Operation.PERMISSIONS: ids["vm"],
         Operation.ADDRESS_OWNERS: subscription,
         Operation.ROLE_ASSIGNMENTS: ids["vm"],
+        Operation.IP_FLOW: ids["nic"],
+        Operation.NEXT_HOP: ids["nic"],
         Operation.PRIVATE_DNS_LINKS: ids["vnet"],
         Operation.GATEWAY_CONNECTIONS: f"{lab.names.group_id}/providers/Microsoft.Network/virtualNetworkGateways/vpn",
     }
@@ -122,7 +124,10 @@ async def test_every_operation_is_answered(lab: Lab, reads: AzureReads) -> None:
         {"name": "a", "properties": {"roleDefinitionId": reader, "principalId": person, "scope": lab.names.group_id}}
     ]
     assert set(targets) == set(Operation)
+    flow = {"vm": ids["vm"], "location": "West Europe", "local": lab.names.private_address, "remote": "203.0.113.7"}
     arguments = {
+        Operation.IP_FLOW: {**flow, "port": "3389"},
+        Operation.NEXT_HOP: flow,
         Operation.FIND_VM: {"name": lab.names.vm.upper()},
         Operation.ROLE_ASSIGNMENTS: {"principal": person},
         Operation.ADDRESS_OWNERS: {"addresses": lab.names.private_address, "group": lab.names.resource_group},
@@ -137,6 +142,13 @@ async def test_every_operation_is_answered(lab: Lab, reads: AzureReads) -> None:
     found = answers[Operation.FIND_VM]
     assert isinstance(found, Observed)
     assert [vm["id"].lower() for vm in found.value["value"]] == [ids["vm"].lower()]
+    verified = answers[Operation.IP_FLOW]
+    assert isinstance(verified, Observed)
+    assert verified.value["answer"]["access"] == "Allow"
+    assert verified.value["asked"]["localPort"] == "3389"
+    back = answers[Operation.NEXT_HOP]
+    assert isinstance(back, Observed)
+    assert back.value["answer"]["nextHopType"] == "Internet"
     listed = answers[Operation.GATEWAY_CONNECTIONS]
     assert isinstance(listed, Observed)
     assert listed.value == {"value": [{"id": connection}]}

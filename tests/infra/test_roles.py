@@ -64,7 +64,7 @@ def test_every_permission_of_a_fix_is_given(roles: dict[str, Any]) -> None:
 def test_the_reading_role_changes_nothing(roles: dict[str, Any]) -> None:
     # These POSTs only read; every other action and every write is in another role.
     read_posts = {"effectivenetworksecuritygroups", "effectiveroutetable", "retrievebootdiagnosticsdata"}
-    read_posts.add("listnetworkmanagereffectivesecurityadminrules")
+    read_posts |= {"listnetworkmanagereffectivesecurityadminrules", "ipflowverify", "nexthop"}
     for action in actions(roles, "diagnose"):
         assert action.endswith("/read") or action.split("/")[-2] in read_posts
 

@@ -20,6 +20,7 @@ from rdp_remediate.lab.scenario import Scenario
 from rdp_remediate.models.bundle import Bundle
 from rdp_remediate.models.guest import GuestAnswer
 from rdp_remediate.models.incident import Incident
+from rdp_remediate.models.probe import Probe, Probes
 from rdp_remediate.models.report import Report
 from rdp_remediate.models.run import Run
 from rdp_remediate.models.scan import Scan
@@ -31,6 +32,8 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "bundle": Bundle,
     "guest": GuestAnswer,
     "incident": Incident,
+    "probe": Probe,
+    "probes": Probes,
     "report": Report,
     "run": Run,
     "scan": Scan,

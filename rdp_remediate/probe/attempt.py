@@ -5,6 +5,7 @@ Every stage answers None to go on to the next one, or the outcome that ends the 
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 import time
@@ -305,6 +306,9 @@ def _reason(error: Exception) -> str:
     """Gives the words of an error without its number."""
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    if isinstance(error, OSError) and error.errno:
+        # Not error.strerror: asyncio puts the address and its own words there.
+        return os.strerror(error.errno)
     return str(error) or type(error).__name__

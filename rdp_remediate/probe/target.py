@@ -38,7 +38,7 @@ class ProbeTarget:
         """Checks the words and normalises the thumbprints.
 
         Raises:
-            UsageError: The host is empty, no host or has characters that do not print, the port is outside 1 to 65535, or a thumbprint is none.
+            UsageError: The host is none or does not print, the port is outside 1 to 65535, or a thumbprint is none.
         """
         if not self.host or not self.host.isprintable() or set(self.host) & _NEVER_IN_A_HOST:
             raise UsageError(f"{self.host!r} is no host to probe; give a name or an address.")
@@ -68,6 +68,8 @@ def split_endpoint(text: str) -> tuple[str, int | None]:
         UsageError: The port is no number, or the brackets do not match.
     """
     text = text.strip()
+    if "//" in text:
+        raise UsageError(f"{text!r} is an address of the web; give HOST or HOST:PORT, no URL.")
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or rest == ":" or (rest and not rest.startswith(":")) or not _is_ipv6(host):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
+from rdp_remediate.models.probe import FINDINGS, INTERCEPTION, POSSIBLE_INTERCEPTION
 from rdp_remediate.probe.certificate import CertificateContents
 from rdp_remediate.probe.outcome import Outcome
 from rdp_remediate.probe.result import Identity, ProbeFinding, ProbeResult
@@ -21,31 +22,7 @@ RENEWED_WITHIN = timedelta(days=190)
 
 _LEGACY_TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 
-SENTENCES: Mapping[ProbeFinding, str] = MappingProxyType(
-    {
-        ProbeFinding.CERT_EXPIRED: "The server's certificate has expired.",
-        ProbeFinding.CERT_EXPIRING: "The server's certificate expires within 14 days.",
-        ProbeFinding.CERT_CHANGED: "The server's certificate is not the expected one: Windows renewed it, or something else answered.",
-        ProbeFinding.CERT_NAME_NOT_NTLM_NAME: "The certificate names another computer than the NTLM challenge.",
-        ProbeFinding.CERT_ISSUED_BY_CA: "The certificate was issued by a certification authority, not by the server.",
-        ProbeFinding.CERT_UNREADABLE: "The server's certificate could not be parsed.",
-        ProbeFinding.OTHER_MACHINE_ANSWERED: "Another machine answered than the expected one.",
-        ProbeFinding.LEGACY_TLS: "The server chose TLS 1.1 or older.",
-        ProbeFinding.CLOCK_SKEW: "The server's clock is more than five minutes off ours.",
-        ProbeFinding.NO_NLA: "The server did not ask for Network Level Authentication.",
-        ProbeFinding.ENTRA_ONLY: "The server accepts Microsoft Entra sign-in only.",
-    }
-)
-
-
-INTERCEPTION = (
-    "Something on the way terminates TLS with a certificate of its own: NLA sign-ins fail through this path, because CredSSP "
-    "binds them to the server's own key."
-)
-POSSIBLE_INTERCEPTION = (
-    "A certification authority issued the certificate for another name than the computer's. If it is not the VM's own, "
-    "something on the way terminates TLS, and NLA sign-ins fail through this path."
-)
+SENTENCES: Mapping[ProbeFinding, str] = MappingProxyType({ProbeFinding(word): said for word, said in FINDINGS.items()})
 
 
 def remarks(result: ProbeResult) -> tuple[str, ...]:

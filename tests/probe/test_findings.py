@@ -3,10 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from rdp_remediate.models.probe import INTERCEPTION, POSSIBLE_INTERCEPTION
 from rdp_remediate.probe.certificate import CertificateContents, ServerCertificate
 from rdp_remediate.probe.findings import (
-    INTERCEPTION,
-    POSSIBLE_INTERCEPTION,
     SENTENCES,
     computer_label,
     judge_findings,

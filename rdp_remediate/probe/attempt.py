@@ -139,6 +139,12 @@ class Attempt:
         # One address at a time: asyncio hides the errors when it is given several and all fail.
         failures: list[_ConnectFailure] = []
         for address in self._addresses:
+            if failures and asyncio.get_running_loop().time() >= self._deadline:
+                # What was not tried did not stay silent.
+                failures[-1] = replace(
+                    failures[-1], detail=f"{failures[-1].detail} {address} was not tried: the time was up."
+                )
+                break
             failure = await self._connect_to_address(address)
             if failure is None:
                 return None

@@ -92,6 +92,21 @@ async def test_a_missing_address_family_does_not_hide_the_answer_of_the_other(mo
     assert (result.outcome, result.peer, result.os_error) == (Outcome.TCP_REFUSED, "203.0.113.7", "ECONNREFUSED")
 
 
+async def test_an_address_that_there_was_no_time_for_is_not_called_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def two_addresses(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, 1, 6, "", (address, 3389)) for address in ("203.0.113.7", "203.0.113.8")]
+
+    async def never(*_: Any, **__: Any) -> Any:
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two_addresses)
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
+    result = await probe("vm1.contoso.example", 3389, ProbeTimes(connect_s=5, total_s=0.1))
+    assert (result.outcome, result.peer) == (Outcome.TCP_TIMEOUT, "203.0.113.7")
+    assert "203.0.113.7 port 3389 did not answer" in result.detail
+    assert "203.0.113.8 was not tried" in result.detail
+
+
 @pytest.mark.parametrize("host", ["does-not-exist.invalid", "a" * 70 + ".invalid", "..", "xn--\u20ac.invalid"])
 async def test_a_name_that_does_not_resolve_is_our_error(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = socket.getaddrinfo

@@ -20,6 +20,7 @@ from rdp_remediate.probe.connection import Connection
 from rdp_remediate.probe.malformed import MalformedError
 from rdp_remediate.probe.os_errors import classify_connect_error, error_name
 from rdp_remediate.probe.outcome import Outcome, Stage
+from rdp_remediate.probe.resolve import resolve
 from rdp_remediate.probe.result import ProbeResult, StageTimes
 from rdp_remediate.probe.times import ProbeTimes
 from rdp_remediate.probe.tls import TlsClient
@@ -124,15 +125,14 @@ class Attempt:
             pass
         else:
             return None
-        loop = asyncio.get_running_loop()
         try:
             async with self._clock.stage(Stage.DNS, self._times.dns_s, self._deadline):
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found = await resolve(host, port)
         except TimeoutError:
             return self._end(Outcome.DNS_ERROR, f"The name {host} was not resolved in time.")
         except (OSError, UnicodeError) as error:
             return self._end(Outcome.DNS_ERROR, f"The name {host} was not resolved: {_reason(error)}.")
-        self._addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))[:ADDRESSES_MAX]
+        self._addresses = found[:ADDRESSES_MAX]
         return None
 
     async def _connect(self) -> Outcome | None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.probes import ProbeFact
 from rdp_remediate.models.fact import Unavailable
-from rdp_remediate.models.probe import FINDINGS, INTERCEPTION, POSSIBLE_INTERCEPTION
+from rdp_remediate.models.probe_words import FINDINGS, INTERCEPTION, POSSIBLE_INTERCEPTION
 
 _JUDGED_HERE = ("cert_changed", "other_machine_answered")
 """Findings that compare with what the VM is known to be: the bundle knows more of that than the probe did."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
-from rdp_remediate.models.probe import FINDINGS, INTERCEPTION, POSSIBLE_INTERCEPTION
+from rdp_remediate.models.probe_words import FINDINGS, INTERCEPTION, POSSIBLE_INTERCEPTION
 from rdp_remediate.probe.certificate import CertificateContents
 from rdp_remediate.probe.outcome import Outcome
 from rdp_remediate.probe.result import Identity, ProbeFinding, ProbeResult

@@ -6,7 +6,7 @@ import pytest
 
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.models.base import JsonObject
-from rdp_remediate.models.probe import FINDINGS, INTERCEPTION, POSSIBLE_INTERCEPTION
+from rdp_remediate.models.probe_words import FINDINGS, INTERCEPTION, POSSIBLE_INTERCEPTION
 from rdp_remediate.models.report import ProbeView, Proof
 from rdp_remediate.network.proof import Reachability, reachability
 from tests.factories import Change, healthy_bundle, hide

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rdp_remediate.models.probe import INTERCEPTION, POSSIBLE_INTERCEPTION
+from rdp_remediate.models.probe_words import INTERCEPTION, POSSIBLE_INTERCEPTION
 from rdp_remediate.probe.certificate import CertificateContents, ServerCertificate
 from rdp_remediate.probe.findings import (
     SENTENCES,

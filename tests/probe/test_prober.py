@@ -313,10 +313,18 @@ async def test_the_ports_caller_hears_of_wrong_words() -> None:
         await BundleProber().probe("203.0.113.7", 70000)
 
 
-def test_the_probe_knows_nothing_of_azure() -> None:
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("bundle_prober", ("azure", "aiohttp")),
+        # A probe in a process of its own starts fast: it needs no models.
+        ("prober", ("azure", "aiohttp", "pydantic", "rich")),
+    ],
+)
+def test_the_probe_imports_little(module: str, unwanted: tuple[str, ...]) -> None:
     script = (
-        "import rdp_remediate.probe.bundle_prober, sys;"
-        "print([name for name in sys.modules if name.split('.')[0] in ('azure', 'aiohttp')])"
+        f"import rdp_remediate.probe.{module}, sys;"
+        f"print([name for name in sys.modules if name.split('.')[0] in {unwanted!r}])"
     )
     output = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
     assert output.strip() == "[]"

@@ -21,9 +21,13 @@ from rdp_remediate.models.bundle import Bundle
 from rdp_remediate.models.client_check import ClientCheck
 from rdp_remediate.models.guest import GuestAnswer
 from rdp_remediate.models.incident import Incident
+from rdp_remediate.models.probe import Probe, Probes
 from rdp_remediate.models.report import Report
 from rdp_remediate.models.run import Run
 from rdp_remediate.models.scan import Scan
+from rdp_remediate.probe.causes import CAUSES, CAVEATS
+from rdp_remediate.probe.findings import SENTENCES
+from rdp_remediate.probe.outcome import OUTCOMES
 from rdp_remediate.settings import docs_text
 
 DOCS = Path(__file__).resolve().parent
@@ -33,6 +37,8 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "client-check": ClientCheck,
     "guest": GuestAnswer,
     "incident": Incident,
+    "probe": Probe,
+    "probes": Probes,
     "report": Report,
     "run": Run,
     "scan": Scan,
@@ -47,6 +53,7 @@ def documents() -> dict[str, str]:
     found["faults.md"] = faults()
     found["fixes.md"] = fixes()
     found["permissions.md"] = permissions()
+    found["probe.md"] = probe()
     found["settings.md"] = docs_text()
     return found
 
@@ -135,6 +142,38 @@ def fixes() -> str:
         ]
         parts.append(f"- Needs: {_names(one.permissions)}\n")
     return "".join(parts)
+
+
+def probe() -> str:
+    """What the RDP probe tells apart, and what each of it means."""
+    outcomes = [
+        (
+            f"`{outcome.value}`",
+            row.stage.value,
+            row.verdict.value,
+            "yes" if row.confirm else "no",
+            row.sentence,
+            "; ".join([*CAUSES.get(outcome, ()), *([CAVEATS[row.verdict]] if row.verdict in CAVEATS else [])]),
+        )
+        for outcome, row in OUTCOMES.items()
+    ]
+    findings = [(f"`{finding.value}`", sentence) for finding, sentence in SENTENCES.items()]
+    return (
+        f"# The RDP probe\n\n{GENERATED}\n`rdp-remediate probe HOST[:PORT]...` asks for DNS, TCP, X.224, TLS and the NTLM challenge of "
+        "CredSSP on one connection, without a user name or a\npassword. [Transcripts](probe-transcript.md) show it next to nmap.\n\n"
+        "An outcome that is confirmed counts only when a second attempt, 1.5 seconds later, is bad as well. Its connection request "
+        "carries the cookie\n`mstshash=rdpcheck`, so that servers which wait for a line answer; the first request carries none.\n\n"
+        "Exit codes: 0 every target is ok (and the expected machine, where `--thumbprint` or `--computer-name` says which); 1 one "
+        "answered or was refused in a way\nthat keeps clients out, or is another machine; 3 nothing worse than silence, an error of "
+        "this computer, or an identity that was not seen; 2 usage; 130 interrupted.\n\n## Outcomes\n\nCauses are for an Azure VM, "
+        "likeliest first; an outcome alone does not tell them apart.\n\n"
+        + _table(("outcome", "stage", "verdict", "confirmed", "meaning", "what may be behind it"), outcomes)
+        + "\n## Findings\n\nA finding never changes the verdict of a probe.\n\n"
+        + _table(("finding", "meaning"), findings)
+        + "\n## Not probed\n\nRDP over UDP is not probed: Windows uses it only beside a TCP connection that is up, silence on it means "
+        "nothing (UDP 3389 is often filtered, as it is\nused for reflection attacks), and no server to test it against is at hand. "
+        "It would not change any verdict.\n"
+    )
 
 
 def roles_module() -> ModuleType:

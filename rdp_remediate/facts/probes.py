@@ -23,6 +23,11 @@ class ProbeFact:
         thumbprint: Upper-case SHA-1 hex of the server's certificate, if TLS was reached.
         computer_name: The NetBIOS name of the NTLM challenge, if one came.
         detail: One sentence.
+        findings: The probe's own words for what else it saw, such as cert_expired.
+        selected: The protocol that the server chose: rdp, tls, nla or nla_ex.
+        self_issued: Whether the certificate names one subject as issuer, too; None if it is not known.
+        certificate_names: Computers that the certificate names.
+        issuer: Who issued the certificate.
     """
 
     vantage: str
@@ -36,6 +41,11 @@ class ProbeFact:
     thumbprint: str | None
     computer_name: str | None
     detail: str
+    findings: tuple[str, ...] = ()
+    selected: str | None = None
+    self_issued: bool | None = None
+    certificate_names: tuple[str, ...] = ()
+    issuer: str | None = None
 
 
 _BEFORE_X224 = ("dns_", "tcp_", "x224_", "not_rdp_")
@@ -66,8 +76,21 @@ def _read(record: ProbeRecord) -> ProbeFact:
         thumbprint=str(sha1).replace(":", "").upper() if sha1 else None,
         computer_name=ntlm.get("nb_computer") or None,
         detail=str(result.get("detail") or outcome),
+        findings=_words(result.get("findings")),
+        selected=_text(result.get("selected")),
+        self_issued=certificate["self_issued"] if isinstance(certificate.get("self_issued"), bool) else None,
+        certificate_names=_words(certificate.get("names")),
+        issuer=_text(certificate.get("issuer")),
     )
 
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -131,6 +131,9 @@ class ProbeView(Document):
     proves: Literal["end_to_end", "answered", "nothing", "engine_disagrees", "expected_filtered"]
     detail: str
     result: JsonObject = {}
+    findings: list[str] = Field(
+        default=[], description="what else the probe saw of certificate, name, TLS and clock; never changes the verdict"
+    )
 
 
 class Diagnosis(Document):

@@ -15,6 +15,7 @@ from rdp_remediate.models.report import ProbeView, Proof
 from rdp_remediate.network import guest_firewall
 from rdp_remediate.network.decision import Decision, Flow, Verdict
 from rdp_remediate.network.path import decide, network
+from rdp_remediate.network.probe_identity import Met, identify, remarks
 from rdp_remediate.network.question import Question, ask, guest_admission
 
 Proves = Literal["end_to_end", "answered", "nothing", "engine_disagrees", "expected_filtered"]
@@ -78,6 +79,7 @@ def _view(facts: Facts, question: Question, probe: ProbeFact) -> ProbeView:
         proves=proves,
         detail=detail,
         result={"thumbprint": probe.thumbprint, "computer_name": probe.computer_name},
+        findings=list(remarks(facts, probe)),
     )
 
 
@@ -92,9 +94,17 @@ def _proves(facts: Facts, question: Question, probe: ProbeFact, decision: Decisi
         return "nothing", f"our probe got {probe.outcome} from {probe.address}:{probe.port}"
     if decision is not None and decision.verdict in (Verdict.DENY, Verdict.NO_PATH, Verdict.BLACKHOLE):
         return "engine_disagrees", f"our probe connected although the path engine says {decision.verdict.value} for it"
-    identity = _identity(facts, probe)
-    if not identity:
-        return "answered", f"{probe.address}:{probe.port} answered X.224; whether it is this VM is not proven"
+    identity = identify(facts, probe)
+    if identity.met is Met.INTERCEPTED:
+        return (
+            "answered",
+            f"{probe.address}:{probe.port} answered through something that terminates TLS: {identity.how}",
+        )
+    if identity.met is Met.OTHER:
+        return "answered", f"another machine answered on {probe.address}:{probe.port}: {identity.how}"
+    if identity.met is Met.UNKNOWN:
+        why = f" ({identity.how})" if identity.how else ""
+        return "answered", f"{probe.address}:{probe.port} answered X.224; whether it is this VM is not proven{why}"
     if not probe.handshake:
         return "answered", f"{probe.address}:{probe.port} answered X.224 but no TLS handshake was made"
     if decision is None:
@@ -105,25 +115,7 @@ def _proves(facts: Facts, question: Question, probe: ProbeFact, decision: Decisi
     theirs = [{(one.layer, one.rule, one.resource_id) for one in client.deciders} for _, client in question.decisions]
     if decision.verdict is not Verdict.ALLOW or any(rules != ours for rules in theirs):
         return "answered", "the VM answered us, but it is not shown that the same rules let the client in"
-    return "end_to_end", f"the answer is the VM's own ({identity})"
-
-
-def _identity(facts: Facts, probe: ProbeFact) -> str | None:
-    """How it is known that the VM itself answered, or None."""
-    certificate = facts.guest.certificate
-    if probe.thumbprint and not isinstance(certificate, Unavailable) and certificate.value.bound_thumbprint:
-        if certificate.value.bound_thumbprint.upper() == probe.thumbprint:
-            return f"certificate {probe.thumbprint[:8]}… is the guest's"
-        return None
-    own = None if isinstance(facts.vm, Unavailable) else facts.vm.value.computer_name
-    if probe.computer_name and own and _name(probe.computer_name) == _name(own):
-        return f"NTLM computer name {probe.computer_name} is the VM's"
-    return None
-
-
-def _name(text: str) -> str:
-    """Computer names compare lower-cased, first label, first 15 characters (rdp-probe.md 1.3)."""
-    return text.split(".", 1)[0].lower()[:15]
+    return "end_to_end", f"the answer is the VM's own ({identity.how})"
 
 
 def _contradicted(question: Question, views: tuple[ProbeView, ...]) -> str | None:

@@ -5,6 +5,7 @@ Every stage answers None to go on to the next one, or the outcome that ends the 
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 import time
@@ -19,6 +20,7 @@ from rdp_remediate.probe.connection import Connection
 from rdp_remediate.probe.malformed import MalformedError
 from rdp_remediate.probe.os_errors import classify_connect_error, error_name
 from rdp_remediate.probe.outcome import Outcome, Stage
+from rdp_remediate.probe.resolve import resolve
 from rdp_remediate.probe.result import ProbeResult, StageTimes
 from rdp_remediate.probe.times import ProbeTimes
 from rdp_remediate.probe.tls import TlsClient
@@ -123,21 +125,26 @@ class Attempt:
             pass
         else:
             return None
-        loop = asyncio.get_running_loop()
         try:
             async with self._clock.stage(Stage.DNS, self._times.dns_s, self._deadline):
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found = await resolve(host, port)
         except TimeoutError:
             return self._end(Outcome.DNS_ERROR, f"The name {host} was not resolved in time.")
         except (OSError, UnicodeError) as error:
             return self._end(Outcome.DNS_ERROR, f"The name {host} was not resolved: {_reason(error)}.")
-        self._addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))[:ADDRESSES_MAX]
+        self._addresses = found[:ADDRESSES_MAX]
         return None
 
     async def _connect(self) -> Outcome | None:
         # One address at a time: asyncio hides the errors when it is given several and all fail.
         failures: list[_ConnectFailure] = []
         for address in self._addresses:
+            if failures and asyncio.get_running_loop().time() >= self._deadline:
+                # What was not tried did not stay silent.
+                failures[-1] = replace(
+                    failures[-1], detail=f"{failures[-1].detail} {address} was not tried: the time was up."
+                )
+                break
             failure = await self._connect_to_address(address)
             if failure is None:
                 return None
@@ -305,6 +312,9 @@ def _reason(error: Exception) -> str:
     """Gives the words of an error without its number."""
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    if isinstance(error, OSError) and error.errno:
+        # Not error.strerror: asyncio puts the address and its own words there.
+        return os.strerror(error.errno)
     return str(error) or type(error).__name__

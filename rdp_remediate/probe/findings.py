@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
+from rdp_remediate.models.probe_words import FINDINGS, INTERCEPTION, POSSIBLE_INTERCEPTION
 from rdp_remediate.probe.certificate import CertificateContents
 from rdp_remediate.probe.outcome import Outcome
 from rdp_remediate.probe.result import Identity, ProbeFinding, ProbeResult
@@ -21,21 +22,17 @@ RENEWED_WITHIN = timedelta(days=190)
 
 _LEGACY_TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 
-SENTENCES: Mapping[ProbeFinding, str] = MappingProxyType(
-    {
-        ProbeFinding.CERT_EXPIRED: "The server's certificate has expired.",
-        ProbeFinding.CERT_EXPIRING: "The server's certificate expires within 14 days.",
-        ProbeFinding.CERT_CHANGED: "The server's certificate is not the expected one.",
-        ProbeFinding.CERT_NAME_NOT_NTLM_NAME: "The certificate names another computer than the NTLM challenge.",
-        ProbeFinding.CERT_ISSUED_BY_CA: "The certificate was issued by a certification authority, not by the server.",
-        ProbeFinding.CERT_UNREADABLE: "The server's certificate could not be parsed.",
-        ProbeFinding.OTHER_MACHINE_ANSWERED: "Another machine answered than the expected one.",
-        ProbeFinding.LEGACY_TLS: "The server chose TLS 1.1 or older.",
-        ProbeFinding.CLOCK_SKEW: "The server's clock is more than five minutes off ours.",
-        ProbeFinding.NO_NLA: "The server did not ask for Network Level Authentication.",
-        ProbeFinding.ENTRA_ONLY: "The server accepts Microsoft Entra sign-in only.",
-    }
-)
+SENTENCES: Mapping[ProbeFinding, str] = MappingProxyType({ProbeFinding(word): said for word, said in FINDINGS.items()})
+
+
+def remarks(result: ProbeResult) -> tuple[str, ...]:
+    """What a judged result is worth saying beyond its outcome, in sentences."""
+    said = tuple(SENTENCES[finding] for finding in result.findings)
+    if result.identity is Identity.INTERCEPTED:
+        return (INTERCEPTION, *said)
+    foreign = {ProbeFinding.CERT_ISSUED_BY_CA, ProbeFinding.CERT_NAME_NOT_NTLM_NAME} <= set(result.findings)
+    # A thumbprint that was expected and seen settles it.
+    return (POSSIBLE_INTERCEPTION, *said) if foreign and result.identity is not Identity.OWN else said
 
 
 def computer_label(name: str) -> str:
@@ -60,9 +57,9 @@ def judge_identity(result: ProbeResult, target: ProbeTarget) -> Identity:
         return Identity.UNKNOWN
     if not answered & expected:
         return Identity.OTHER
-    if not target.expected_thumbprints or _is_renewal(result):
-        return Identity.OWN
-    return Identity.INTERCEPTED
+    if not target.expected_thumbprints:
+        return Identity.UNKNOWN if _is_foreign(result) else Identity.OWN
+    return Identity.OWN if _is_renewal(result) else Identity.INTERCEPTED
 
 
 def judge_findings(result: ProbeResult, target: ProbeTarget) -> tuple[ProbeFinding, ...]:
@@ -117,6 +114,17 @@ def _names_the_computer(contents: CertificateContents, result: ProbeResult) -> b
     full_name = (result.ntlm.dns_computer or "" if result.ntlm else "").lower()
     domain = full_name.partition(".")[2]
     return bool(domain) and f"*.{domain}" in {name.lower() for name in contents.names}
+
+
+def _is_foreign(result: ProbeResult) -> bool:
+    """Whether a certification authority issued the certificate for another name than the computer's."""
+    contents = result.cert.contents if result.cert is not None else None
+    return (
+        contents is not None
+        and not contents.self_issued
+        and bool(contents.names)
+        and not _names_the_computer(contents, result)
+    )
 
 
 def _is_renewal(result: ProbeResult) -> bool:

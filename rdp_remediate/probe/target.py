@@ -8,6 +8,9 @@ from rdp_remediate.errors import UsageError
 from rdp_remediate.probe.certificate import normalise_thumbprint
 
 RDP_PORT = 3389
+_PORT_DIGITS_MAX = 5
+
+_NEVER_IN_A_HOST = frozenset(" \t/\\@?#[]\"'<>")
 
 ConnectTo = Mapping[tuple[str, int], tuple[str, int]]
 """Host and port as asked for, to the address and port that are really connected to. Only the lab wires one."""
@@ -35,9 +38,9 @@ class ProbeTarget:
         """Checks the words and normalises the thumbprints.
 
         Raises:
-            UsageError: The host is empty or no host, the port is outside 1 to 65535, or a thumbprint is none.
+            UsageError: The host is none or does not print, the port is outside 1 to 65535, or a thumbprint is none.
         """
-        if not self.host or any(character.isspace() or character in "/@?#" for character in self.host):
+        if not self.host or not self.host.isprintable() or set(self.host) & _NEVER_IN_A_HOST:
             raise UsageError(f"{self.host!r} is no host to probe; give a name or an address.")
         if not 1 <= self.port <= 65535:
             raise UsageError(f"The port {self.port} of {self.host} is outside 1 to 65535.")
@@ -65,26 +68,34 @@ def split_endpoint(text: str) -> tuple[str, int | None]:
         UsageError: The port is no number, or the brackets do not match.
     """
     text = text.strip()
+    if "//" in text:
+        raise UsageError(f"{text!r} is an address of the web; give HOST or HOST:PORT, no URL.")
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
-        if not bracket or (rest and not rest.startswith(":")):
+        if not bracket or rest == ":" or (rest and not rest.startswith(":")) or not _is_ipv6(host):
             raise UsageError(f"{text!r} is no endpoint; write an IPv6 address with a port as [2001:db8::1]:3389.")
         port = rest[1:]
     elif text.count(":") > 1:
         host, port = text, ""
-        try:
-            ipaddress.IPv6Address(text)
-        except ValueError as error:
-            raise UsageError(f"{text!r} is neither HOST:PORT nor an IPv6 address.") from error
+        if not _is_ipv6(text):
+            raise UsageError(f"{text!r} is neither HOST:PORT nor an IPv6 address.")
     else:
         host, colon, port = text.partition(":")
         if colon and not port:
             raise UsageError(f"The port after {host!r} is missing; write HOST or HOST:PORT.")
     if not port:
         return host, None
-    if not (port.isascii() and port.isdigit()):
-        raise UsageError(f"The port {port!r} of {host!r} is no number.")
+    if not (port.isascii() and port.isdigit() and len(port) <= _PORT_DIGITS_MAX):
+        raise UsageError(f"The port {port[:40]!r} of {host!r} is no number from 1 to 65535.")
     return host, int(port)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_connect_to(text: str) -> tuple[tuple[str, int], tuple[str, int]]:

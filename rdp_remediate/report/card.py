@@ -82,6 +82,7 @@ def _sections(report: Report) -> list[_Section]:
         _Section("Microsoft's quick steps", sections.quick_steps(report)),
         _Section("Could not see", sections.unseen(report)),
         _Section("Which rule decides", rules),
+        _Section("Seen by the probe", sections.probe_remarks(report)),
         # Code for a permanent rule belongs into a report, not into a channel: only the first line of a note is said.
         _Section("Notes", [*sections.other_findings(report), *(note.split("\n", 1)[0] for note in report.notes)]),
     ]

@@ -206,7 +206,8 @@ def _probe(when: str, one: ProbeView) -> tuple[str, ...]:
         _text(f"{one.address}:{one.port}"),
         _text(one.outcome),
         _text(one.path_verdict or "not known"),
-        f'{_text(one.proves.replace("_", " "))}<div class="dim">{_text(one.detail)}</div>',
+        f'{_text(one.proves.replace("_", " "))}<div class="dim">{_text(one.detail)}</div>'
+        + "".join(f"<div>{_text(said)}</div>" for said in one.findings),
     )
 
 

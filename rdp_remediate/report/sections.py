@@ -159,6 +159,16 @@ def other_findings(report: Report) -> list[str]:
     return out
 
 
+def probe_remarks(report: Report) -> list[str]:
+    """What the latest probes saw of certificate, name, TLS and clock, each sentence once with the endpoints it is about."""
+    latest = report.probes.get("after", report.probes.get("before", []))
+    seen: dict[str, list[str]] = {}
+    for one in latest:
+        for said in one.findings:
+            seen.setdefault(plain(said), []).append(f"{plain(one.address)}:{one.port}")
+    return [f"{', '.join(dict.fromkeys(where))}: {said}" for said, where in seen.items()]
+
+
 def unseen(report: Report) -> list[str]:
     """What could not be seen: checks without an answer, checks with a bug of ours, then reads that failed."""
     same: dict[str, list[str]] = {}

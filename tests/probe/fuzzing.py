@@ -1,15 +1,22 @@
-"""How many inputs the parsers get: 200 each, or with RDP_PROBE_FUZZ=million a million in all."""
+"""How many inputs the parsers get, and how they are made: 200 each, in CI 20,000 in all, by `make fuzz` a million in all."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-_CALM = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("probe", _CALM, max_examples=200)
-# Six parsers share the million.
-settings.register_profile("probe-million", _CALM, max_examples=170_000)
-FUZZ = settings(settings.get_profile("probe-million" if os.environ.get("RDP_PROBE_FUZZ") == "million" else "probe"))
+from tests.conftest import PROFILE_VARIABLE
+
+PARSERS = 8
+_PROFILE = os.environ.get(PROFILE_VARIABLE, "quick")
+_EXAMPLES = {"quick": 200, "ci": 20_000 // PARSERS, "fuzz": 1_000_000 // PARSERS}
+FUZZ = settings(
+    max_examples=_EXAMPLES.get(_PROFILE, _EXAMPLES["quick"]),
+    derandomize=_PROFILE != "fuzz",
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 _EDIT = st.tuples(st.sampled_from(["set", "cut", "insert", "drop"]), st.integers(0, 2**16), st.integers(0, 255))
 

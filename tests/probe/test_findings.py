@@ -3,8 +3,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from rdp_remediate.models.probe_words import INTERCEPTION, POSSIBLE_INTERCEPTION
 from rdp_remediate.probe.certificate import CertificateContents, ServerCertificate
-from rdp_remediate.probe.findings import SENTENCES, computer_label, judge_findings, judge_identity
+from rdp_remediate.probe.findings import (
+    SENTENCES,
+    computer_label,
+    judge_findings,
+    judge_identity,
+    remarks,
+)
 from rdp_remediate.probe.ntlm import NtlmChallenge
 from rdp_remediate.probe.outcome import Outcome
 from rdp_remediate.probe.result import Identity, ProbeFinding, ProbeResult
@@ -124,6 +131,33 @@ def test_identity_follows_the_certificate_then_the_name(
 )
 def test_the_right_name_behind_another_certificate_is_interception(result: ProbeResult) -> None:
     assert judge_identity(result, target(OTHER, ("vm-prod-01",))) is Identity.INTERCEPTED
+
+
+FOREIGN = with_contents(self_issued=False, issuer="CN=Inspection CA", names=("proxy.example",))
+
+
+def test_a_foreign_certificate_outweighs_the_name_where_no_thumbprint_tells() -> None:
+    assert judge_identity(FOREIGN, target((), ("vm-prod-01",))) is Identity.UNKNOWN
+    assert judge_identity(FOREIGN, target(OWN, ("vm-prod-01",))) is Identity.OWN
+    # One of both alone is usual: a company's own authority, or an alias in a self-issued certificate.
+    for usual in (
+        with_contents(self_issued=False, issuer="CN=Contoso CA"),
+        with_contents(names=("rdp.contoso.example",)),
+    ):
+        assert judge_identity(usual, target((), ("vm-prod-01",))) is Identity.OWN
+
+
+def judged(result: ProbeResult, of: ProbeTarget) -> tuple[str, ...]:
+    return remarks(replace(result, identity=judge_identity(result, of), findings=judge_findings(result, of)))
+
+
+def test_interception_says_that_nla_sign_ins_fail() -> None:
+    assert judged(FOREIGN, target(OTHER, ("vm-prod-01",)))[0] == INTERCEPTION
+    assert "NLA sign-ins fail through this path" in INTERCEPTION
+    assert judged(FOREIGN, target())[0] == POSSIBLE_INTERCEPTION
+    assert POSSIBLE_INTERCEPTION not in judged(FOREIGN, target(OWN))
+    assert judged(with_contents(self_issued=False), target()) == (SENTENCES[ProbeFinding.CERT_ISSUED_BY_CA],)
+    assert judged(HEALTHY, target(OWN)) == ()
 
 
 def test_an_answer_before_tls_identifies_nobody() -> None:

@@ -1,12 +1,17 @@
 """Whatever bytes come, a parser gives a value, asks for more, or raises MalformedError; nothing else."""
 
+from collections.abc import Callable
+from itertools import count
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rdp_remediate.errors import UsageError
 from rdp_remediate.probe import banner, credssp, der, ntlm, x224
 from rdp_remediate.probe.certificate import parse_contents, read_certificate
 from rdp_remediate.probe.malformed import MalformedError
 from rdp_remediate.probe.outcome import Outcome, ProbeVerdict
+from rdp_remediate.probe.target import ProbeTarget, parse_connect_to
 from tests.probe import peers
 from tests.probe.certificates import make_identity
 from tests.probe.fuzzing import FUZZ, mutations
@@ -101,3 +106,59 @@ def test_certificates(data: bytes) -> None:
         assert certificate.contents is None
         return
     assert contents == certificate.contents
+
+
+def decision(read_length: Callable[[bytes], int | None], data: bytes) -> int | str | None:
+    try:
+        return read_length(data)
+    except MalformedError as error:
+        return str(error)
+
+
+@FUZZ
+@given(
+    st.one_of(
+        st.tuples(st.just(x224.tpkt_length), st.one_of(anything, answers.flatmap(mutations))),
+        st.tuples(st.just(credssp.message_length), st.one_of(anything, mutations(TS_REQUEST))),
+    )
+)
+def test_bytes_one_at_a_time_decide_as_the_whole_does(
+    case: tuple[Callable[[bytes], int | None], bytes],
+) -> None:
+    read_length, data = case
+    whole = decision(read_length, data)
+    steps = (decision(read_length, data[:size]) for size in range(len(data) + 1))
+    # What is decided stays decided, and nothing is decided by bytes that the whole does not hold.
+    assert next((one for one in steps if one is not None), None) == whole
+    if whole is not None:
+        first = next(size for size in count() if decision(read_length, data[:size]) is not None)
+        assert first <= 5
+        assert {decision(read_length, data[:size]) for size in range(first, len(data) + 1)} == {whole}
+
+
+words = st.text(alphabet=st.characters(), max_size=40)
+nearly = st.lists(
+    st.sampled_from(
+        [":", "[", "]", ".", "3389", "::1", "%eth0", "vm1", "203.0.113.7", "-1", " ", "\0", "\udcff", "9" * 5000]
+    ),
+    max_size=8,
+).map("".join)
+
+
+@FUZZ
+@given(st.one_of(words, nearly))
+def test_target_strings(text: str) -> None:
+    try:
+        target = ProbeTarget.parse(text)
+    except UsageError:
+        pass
+    else:
+        assert 1 <= target.port <= 65535
+        assert target.host.isprintable()
+        assert not set(target.host) & set(" /@?#[]")
+    try:
+        asked, real = parse_connect_to(text)
+    except UsageError:
+        return
+    assert asked[0]
+    assert real[0]

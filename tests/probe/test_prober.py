@@ -8,6 +8,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +60,10 @@ async def test_a_name_is_resolved_and_its_addresses_are_tried_in_turn(
 ) -> None:
     async with serving(WindowsShaped(context)) as peer:
 
-        async def two_addresses(*_: Any, **__: Any) -> list[Any]:
+        def two_addresses(*_: Any, **__: Any) -> list[Any]:
             return [(socket.AF_INET, 1, 6, "", (address, peer.port)) for address in ("127.0.0.2", LOOPBACK)]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two_addresses)
+        monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
         result = await probe("vm1.contoso.example", peer.port)
     assert (result.outcome, result.peer) == (Outcome.NLA_OK, LOOPBACK)
     assert result.ms.dns is not None
@@ -68,10 +72,10 @@ async def test_a_name_is_resolved_and_its_addresses_are_tried_in_turn(
 async def test_when_no_address_answers_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
 
-    async def two_addresses(*_: Any, **__: Any) -> list[Any]:
+    def two_addresses(*_: Any, **__: Any) -> list[Any]:
         return [(socket.AF_INET, 1, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.3")]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two_addresses)
+    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
     result = await probe("vm1.contoso.example", port)
     assert (result.outcome, result.peer) == (Outcome.TCP_REFUSED, "127.0.0.2")
     assert "127.0.0.2" in result.detail
@@ -79,17 +83,32 @@ async def test_when_no_address_answers_all_are_named(monkeypatch: pytest.MonkeyP
 
 
 async def test_a_missing_address_family_does_not_hide_the_answer_of_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def two_addresses(*_: Any, **__: Any) -> list[Any]:
+    def two_addresses(*_: Any, **__: Any) -> list[Any]:
         return [(0, 1, 6, "", (address, 3389)) for address in ("2001:db8::7", "203.0.113.7")]
 
     async def connect(_: Any, address: str, __: int) -> Any:
         number = errno.ENETUNREACH if ":" in address else errno.ECONNREFUSED
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two_addresses)
+    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", connect)
     result = await probe("vm1.contoso.example", 3389)
     assert (result.outcome, result.peer, result.os_error) == (Outcome.TCP_REFUSED, "203.0.113.7", "ECONNREFUSED")
+
+
+async def test_an_address_that_there_was_no_time_for_is_not_called_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def two_addresses(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, 1, 6, "", (address, 3389)) for address in ("203.0.113.7", "203.0.113.8")]
+
+    async def never(*_: Any, **__: Any) -> Any:
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
+    result = await probe("vm1.contoso.example", 3389, ProbeTimes(connect_s=5, total_s=0.1))
+    assert (result.outcome, result.peer) == (Outcome.TCP_TIMEOUT, "203.0.113.7")
+    assert "203.0.113.7 port 3389 did not answer" in result.detail
+    assert "203.0.113.8 was not tried" in result.detail
 
 
 @pytest.mark.parametrize("host", ["does-not-exist.invalid", "a" * 70 + ".invalid", "..", "xn--\u20ac.invalid"])
@@ -107,15 +126,52 @@ async def test_a_name_that_does_not_resolve_is_our_error(host: str, monkeypatch:
     assert host in result.detail
 
 
-async def test_a_resolver_that_does_not_answer_is_our_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(*_: Any, **__: Any) -> list[Any]:
-        await asyncio.sleep(30)
-        return []
+@contextmanager
+def silent_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A resolver that answers only when the test is over, and for localhost at once."""
+    over = threading.Event()
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
-    result = await probe("slow.example", 3389, TIMES)
+    def wait(name: str, port: int, **_: Any) -> list[Any]:
+        if name != "localhost":
+            over.wait(10)
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [(socket.AF_INET, 1, 6, "", (LOOPBACK, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    yield
+    over.set()
+
+
+async def test_a_resolver_that_does_not_answer_is_our_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with silent_resolver(monkeypatch):
+        result = await probe("slow.example", 3389, TIMES)
     assert result.outcome is Outcome.DNS_ERROR
     assert "in time" in result.detail
+
+
+async def test_names_that_are_slow_to_resolve_do_not_hold_up_others(
+    context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with silent_resolver(monkeypatch):
+        async with serving(WindowsShaped(context)) as peer:
+            prober = Prober(ProbeTimes(dns_s=1, confirm_delay_s=0))
+            slow = [asyncio.create_task(prober.probe(ProbeTarget(f"vm{at}.example"))) for at in range(40)]
+            await asyncio.sleep(0)
+            started = time.monotonic()
+            result = await prober.probe(ProbeTarget("localhost", peer.port))
+            assert (result.outcome, time.monotonic() - started < 1) == (Outcome.NLA_OK, True)
+            assert {one.outcome for one in await asyncio.gather(*slow)} == {Outcome.DNS_ERROR}
+
+
+def test_a_name_that_is_still_being_resolved_does_not_keep_the_process() -> None:
+    script = (
+        "import asyncio, socket, time; from rdp_remediate.probe.prober import probe;"
+        "from rdp_remediate.probe.times import ProbeTimes;"
+        "socket.getaddrinfo = lambda *_, **__: [time.sleep(30)];"
+        "print(asyncio.run(probe('slow.example', 3389, ProbeTimes(dns_s=0.2))).outcome)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=15)
+    assert (done.stdout.strip(), done.stderr) == ("dns_error", "")
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EPERM, errno.EADDRNOTAVAIL])
@@ -257,10 +313,18 @@ async def test_the_ports_caller_hears_of_wrong_words() -> None:
         await BundleProber().probe("203.0.113.7", 70000)
 
 
-def test_the_probe_knows_nothing_of_azure() -> None:
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("bundle_prober", ("azure", "aiohttp")),
+        # A probe in a process of its own starts fast: it needs no models.
+        ("prober", ("azure", "aiohttp", "pydantic", "rich")),
+    ],
+)
+def test_the_probe_imports_little(module: str, unwanted: tuple[str, ...]) -> None:
     script = (
-        "import rdp_remediate.probe.bundle_prober, sys;"
-        "print([name for name in sys.modules if name.split('.')[0] in ('azure', 'aiohttp')])"
+        f"import rdp_remediate.probe.{module}, sys;"
+        f"print([name for name in sys.modules if name.split('.')[0] in {unwanted!r}])"
     )
     output = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
     assert output.strip() == "[]"

@@ -21,7 +21,8 @@ def test_an_endpoint_is_read(text: str, host: str, port: int) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", ":3389", "host:", "host:rdp", "host:0", "host:65536", "host:-1", "a b", "http://host", "[::1", "[::1]3389",
-     "1:2:3", "user@host", "host:\u0663\u0663"],
+     "1:2:3",
+     "user@host", "[::1]:", "[vm1]:3389", "vm\0", "vm\x1b[2J", "vm]", "host:" + "9" * 5000, "host:\u0663\u0663"],
 )  # fmt: skip
 def test_what_is_no_endpoint_is_refused(text: str) -> None:
     with pytest.raises(UsageError):

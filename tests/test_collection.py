@@ -140,6 +140,7 @@ async def test_a_read_that_never_answers_is_a_timeout(monkeypatch: pytest.Monkey
             return await reads.resource(resource_id)
 
         operation = reads.operation
+        boot_picture = reads.boot_picture
 
     collected = await collect(await on.create(), replace(services, reads=Slow()))
     assert ("resource", "timeout") in _missing(collected)

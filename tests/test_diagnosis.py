@@ -43,6 +43,8 @@ def test_a_healthy_vm_passes_every_check_and_needs_nothing() -> None:
         "classic_vm_is_migrated",
         "rd_gateway_admits_the_connection",
         "gateway_connections_stand",
+        # Nobody asked Network Watcher.
+        "azure_agrees_about_the_rules",
         # Nobody ran the client check and nobody was asked about.
         "client_computer_lets_rdp_out",
         "client_security_is_current",

@@ -13,7 +13,10 @@ TERM = {"service": "TermService"}
 DOWN = [set_("Stopped", "services", "TermService", "state"), set_("Stopped", "services", "UmRdpService", "state")]
 BASES = [
     "server2022",
-    *(pytest.param(base, marks=pytest.mark.slow) for base in ("server2016", "server2022-de", "win11")),
+    *(
+        pytest.param(base, marks=pytest.mark.slow)
+        for base in ("server2016", "server2022-de", "server2022-core", "server2022-domain", "win11")
+    ),
 ]
 UNDOABLE: list[tuple[str, list[Op], Any, Any]] = [
     (

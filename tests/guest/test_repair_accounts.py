@@ -58,6 +58,8 @@ RUNS = [
     for case in CASES
     for base in BASES
     if (base, case.name) != ("server2022-de", "extend")
+    # User rights of a domain member may be a policy's, so they are refused there; see below.
+    if not (base == "server2022-domain" and case.step["kind"] == "user_right")
 ]
 
 

@@ -83,6 +83,9 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     ArmWrites.delete_route.__name__: ("Microsoft.Network/routeTables/routes/delete",),
     ArmWrites.start_virtual_machine.__name__: ("Microsoft.Compute/virtualMachines/start/action",),
     ArmWrites.restart_virtual_machine.__name__: ("Microsoft.Compute/virtualMachines/restart/action",),
+    ArmWrites.redeploy_virtual_machine.__name__: ("Microsoft.Compute/virtualMachines/redeploy/action",),
+    ArmWrites.reapply_virtual_machine.__name__: ("Microsoft.Compute/virtualMachines/reapply/action",),
+    ArmWrites.deallocate_virtual_machine.__name__: ("Microsoft.Compute/virtualMachines/deallocate/action",),
     ArmWrites.run_command.__name__: ("Microsoft.Compute/virtualMachines/runCommand/action",),
     ArmWrites.put_run_command.__name__: (
         "Microsoft.Compute/virtualMachines/runCommands/read",
@@ -192,7 +195,8 @@ def build() -> dict[str, dict[str, object]]:
         },
         "remediate": {
             "name": "RDP Remediate Repair",
-            "description": "Writes and deletes single NSG rules and routes, starts or restarts a VM, asks for just-in-time access.",
+            "description": "Writes and deletes single NSG rules and routes, starts, restarts, redeploys, reapplies or "
+            "deallocates a VM, asks for just-in-time access.",
             "actions": _sorted(action for action in writes if action not in guest),
         },
     }

@@ -84,7 +84,7 @@ def ready(run: Run, journal: Sequence[JournalEntry]) -> Ready:
         return Ready(network=early, waiting=waiting)
     guest = tuple(s for s in may if s.layer == "guest")
     # A restart or a tidying-up that nobody approved leaves nothing half open inside, so it does not keep the door shut.
-    inner = [s for s in steps if s.layer != "network" and s.kind not in (*RESTARTS, "delete_extension")]
+    inner = [s for s in steps if s.layer != "network" and s.kind not in (*RESTARTS, "reapply_vm", "delete_extension")]
     settled = {step_id for step_id, entry in last.items() if entry.outcome in SETTLED}
     unsettled = [s for s in inner if s not in guest and s.step_id not in settled]
     network = tuple(s for s in may if s.layer == "network")
@@ -144,13 +144,14 @@ def _expiry(step: Step) -> datetime | None:
     return marker.expires_at if marker else None
 
 
-async def _killed(services: Services) -> bool:
+async def killed(services: Services) -> bool:
+    """Whether the kill switch is on, in the settings or in the store."""
     return services.settings.kill_switch or await services.ledger.killed()
 
 
 async def _brake(run: Run, services: Services, step: Step) -> str | None:
     ledger = services.ledger
-    if await _killed(services):
+    if await killed(services):
         return KILLED
     if await ledger.writes_left() <= 0:
         return "this installation has used up its writes for this hour"
@@ -250,7 +251,7 @@ async def run_network(services: Services, entries: Sequence[JournalEntry]) -> No
         if group in broken:
             await finish(services, entry, Outcome.NOT_STARTED, detail="an earlier step of this fix did not succeed")
             continue
-        if await _killed(services):
+        if await killed(services):
             # Undoing would be a change as well; what stands is ours, and it expires.
             await finish(services, entry, Outcome.NOT_STARTED, detail=KILLED)
             continue

@@ -5,12 +5,11 @@ must survive a crash (bundles, journal, parked operations) is written by the led
 picked up again neither loses nor repeats anything.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rdp_remediate import collection, execution
+from rdp_remediate import collection, execution, platform_steps
 from rdp_remediate.diagnosis import diagnose_bundle, wants_second_slice
 from rdp_remediate.errors import InternalError, NotApplicableError
 from rdp_remediate.facts import references
@@ -24,9 +23,9 @@ from rdp_remediate.models.report import Delivery, Diagnosis, Report
 from rdp_remediate.models.run import Done, Phase, Run, Wait
 from rdp_remediate.network.question import probe_targets
 from rdp_remediate.parked import poll_guest, poll_write
+from rdp_remediate.parking import MAX_PASSES, later, next_pass, park, unpark
 from rdp_remediate.planning import History, plan
 from rdp_remediate.ports import (
-    Completed,
     GuestRequest,
     OutcomeUnknown,
     Progress,
@@ -39,12 +38,10 @@ from rdp_remediate.report import render
 from rdp_remediate.report.build import build
 from rdp_remediate.report.hop_lines import hop_lines
 
-MAX_PASSES = 4
 MAX_REPLANS = 5
 BUSY_TRIES = 6
 BUSY_PAUSE_S = 30
 APPROVAL_DAYS = 3
-AGENT_PAUSE_S = 60
 
 
 async def advance(run: Run, services: Services, until: datetime) -> Run:
@@ -83,7 +80,7 @@ async def report_of(run: Run, services: Services) -> Report:
 
 async def _collect(run: Run, services: Services) -> Run:
     if not await services.ledger.lock_vm(run.target.vm_id, run.run_id):
-        return _park(run, Wait(kind="until", until=_in(services, 60)), Phase.COLLECT)
+        return park(run, Wait(kind="until", until=later(services, 60)), Phase.COLLECT)
     services.progress(Progress("pass", f"pass {run.pass_number}: collecting evidence"))
     answer = await services.ledger.get_answer(run.guest_answer) if run.guest_answer else None
     try:
@@ -97,7 +94,7 @@ async def _collect(run: Run, services: Services) -> Run:
     if isinstance(started, Rejected) and started.reason is Reason.BUSY and run.busy_tries < BUSY_TRIES:
         services.progress(Progress("guest", "another Run Command is in progress; waiting for it"))
         waiting = run.model_copy(update={"busy_tries": run.busy_tries + 1})
-        return _park(waiting, Wait(kind="until", until=_in(services, BUSY_PAUSE_S), purpose="busy"), Phase.COLLECT)
+        return park(waiting, Wait(kind="until", until=later(services, BUSY_PAUSE_S), purpose="busy"), Phase.COLLECT)
     if isinstance(started, Rejected) and started.reason is Reason.BUSY:
         # It was waited for long enough.
         run = run.model_copy(update={"waits": execution.WAIT_TRIES})
@@ -105,7 +102,7 @@ async def _collect(run: Run, services: Services) -> Run:
         operation_id = f"{run.run_id}-collect-{run.pass_number}"
         await services.ledger.put_operation(operation_id, started.operation)
         run = await _keep(run, services, bundle)
-        return _park(run, Wait(kind="operation", operation_id=operation_id, purpose="collect"), Phase.JUDGE)
+        return park(run, Wait(kind="operation", operation_id=operation_id, purpose="collect"), Phase.JUDGE)
     failure = collection.guest_failure(started) if started is not None else None
     if failure is not None:
         bundle = collection.with_guest(bundle, failure)
@@ -147,7 +144,7 @@ async def _judge(run: Run, services: Services) -> Run:
         until = services.clock.now() + timedelta(days=APPROVAL_DAYS)
         wait = Wait(kind="approval", until=until, step_ids=asked_for)
         asking = run.model_copy(update={"looked": len(run.joined)})
-        run = await _deliver(_park(asking, wait, Phase.COLLECT), services)
+        run = await _deliver(park(asking, wait, Phase.COLLECT), services)
         await services.ledger.unlock_vm(run.target.vm_id, run.run_id)
         return run
     if run.tier == 1 and not await _news(run, services, diagnosis):
@@ -181,7 +178,7 @@ async def _ask_second_slice(run: Run, services: Services, bundle: Bundle) -> Run
         return None
     operation_id = f"{run.run_id}-slice2-{run.pass_number}"
     await services.ledger.put_operation(operation_id, started.operation)
-    return _park(run, Wait(kind="operation", operation_id=operation_id, purpose="slice"), Phase.JUDGE)
+    return park(run, Wait(kind="operation", operation_id=operation_id, purpose="slice"), Phase.JUDGE)
 
 
 async def _news(run: Run, services: Services, diagnosis: Diagnosis) -> bool:
@@ -216,9 +213,9 @@ async def _act(run: Run, services: Services) -> Run:
         tries = run.waits + 1 if pause else execution.WAIT_TRIES
         services.progress(Progress("platform", "waiting for what ends by itself; nothing is changed meanwhile"))
         waiting = run.model_copy(update={"waits": tries, "guest_answer": None})
-        return _park(waiting, Wait(kind="until", until=_in(services, pause), purpose="settle"), Phase.COLLECT)
+        return park(waiting, Wait(kind="until", until=later(services, pause), purpose="settle"), Phase.COLLECT)
     if able.platform:
-        return await _act_platform(run, services, able.platform)
+        return await platform_steps.act(run, services, able.platform) or await _end(run, services, Done(kind="judged"))
     if able.guest:
         entries = await execution.intend(run, services, able.guest)
         if entries:
@@ -227,7 +224,7 @@ async def _act(run: Run, services: Services) -> Run:
             if isinstance(started, Started):
                 operation_id = f"{run.run_id}-repair-{run.pass_number}"
                 await services.ledger.put_operation(operation_id, started.operation)
-                return _park(run, Wait(kind="operation", operation_id=operation_id, purpose="repair"), Phase.ACT)
+                return park(run, Wait(kind="operation", operation_id=operation_id, purpose="repair"), Phase.ACT)
             return await _repair_not_started(run, services, entries, started)
         journal = await services.ledger.journal(run.run_id)
         able = execution.ready(run, journal)
@@ -244,56 +241,9 @@ async def _repair_not_started(run: Run, services: Services, entries: list[Journa
             return next_pass(run)
         again = run.model_copy(update={"replans": run.replans + 1, "guest_answer": None})
         pause = started.retry_after_s or BUSY_PAUSE_S
-        return _park(again, Wait(kind="until", until=_in(services, pause), purpose="busy"), Phase.COLLECT)
+        return park(again, Wait(kind="until", until=later(services, pause), purpose="busy"), Phase.COLLECT)
     detail = started.detail if isinstance(started, OutcomeUnknown) else "Run Command ended before it was started"
     await execution.finish_repair(services, entries, Unavailable(Reason.UNREACHABLE, detail, "guest"))
-    return next_pass(run)
-
-
-async def _act_platform(run: Run, services: Services, steps: Sequence[Step]) -> Run:
-    entries = await execution.intend(run, services, steps[:1])
-    if not entries:
-        return await _end(run, services, Done(kind="judged"))
-    services.progress(Progress("platform", entries[0].step.title))
-    kind = entries[0].step.kind
-    if kind == "start_vm":
-        started = await services.writes.start_virtual_machine(run.target.vm_id)
-    elif kind == "vm_access":
-        step = entries[0].step
-        started = await services.writes.put_extension(run.target.vm_id, str(step.target["extension"]), step.desired)
-    elif kind == "delete_extension":
-        step = entries[0].step
-        if changed := await execution.extension_changed(services, step):
-            await finish(services, entries[0], Outcome.STALE, detail=changed)
-            return next_pass(run)
-        started = await services.writes.delete_extension(run.target.vm_id, str(step.target["extension"]))
-    elif changed := await execution.power_changed(run, services, entries[0].step):
-        await finish(services, entries[0], Outcome.STALE, detail=changed)
-        return next_pass(run)
-    else:
-        started = await asyncio.shield(services.writes.restart_virtual_machine(run.target.vm_id))
-    if isinstance(started, Started):
-        operation_id = f"{run.run_id}-{kind}-{run.pass_number}"
-        await services.ledger.put_operation(operation_id, started.operation)
-        wait = Wait.model_validate({"kind": "operation", "operation_id": operation_id, "purpose": kind})
-        return _park(run, wait, Phase.ACT)
-    return await _platform_ended(run, services, entries, started)
-
-
-async def _platform_ended(run: Run, services: Services, entries: Sequence[JournalEntry], ended: WriteOutcome) -> Run:
-    for entry in entries:
-        match ended:
-            case Completed():
-                after = "running" if entry.step.kind == "start_vm" else entry.step.desired
-                await finish(services, entry, Outcome.APPLIED, after=after)
-            case Rejected(code=code, detail=detail):
-                await finish(services, entry, Outcome.FAILED, detail=f"{code}: {detail}")
-            case _:
-                detail = getattr(ended, "detail", "no answer")
-                await finish(services, entry, Outcome.OUTCOME_UNKNOWN, detail=detail)
-    if isinstance(ended, Completed):
-        pause = min(AGENT_PAUSE_S, services.settings.settle_s)
-        return _park(next_pass(run), Wait(kind="until", until=_in(services, pause), purpose="settle"), Phase.COLLECT)
     return next_pass(run)
 
 
@@ -313,18 +263,6 @@ async def _act_network(run: Run, services: Services, steps: Sequence[Step]) -> R
     return next_pass(run)
 
 
-def next_pass(run: Run) -> Run:
-    """The run at the beginning of its next pass, which looks at everything again."""
-    return run.model_copy(
-        update={
-            "phase": Phase.COLLECT,
-            "pass_number": min(run.pass_number + 1, MAX_PASSES),
-            "wait": None,
-            "resume": None,
-        }
-    )
-
-
 async def _wait(run: Run, services: Services, until: datetime) -> Run:
     wait = run.wait
     if wait is None:
@@ -336,7 +274,7 @@ async def _wait(run: Run, services: Services, until: datetime) -> Run:
             if wait.until > until:
                 return run.model_copy(update={"due_at": wait.until})
             await services.clock.sleep((wait.until - services.clock.now()).total_seconds())
-        return _unpark(run)
+        return unpark(run)
     return await _wait_for_operation(run, services, wait, until)
 
 
@@ -346,7 +284,7 @@ async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
     if asked_again or any(step_id in run.approved for step_id in wait.step_ids):
         # Nothing was done in this pass yet: it is collected again and replaced. A new alert is a new question: what waits
         # for a person may be a small thing, and meanwhile RDP may have broken.
-        return _unpark(run.model_copy(update={"reported": False}))
+        return unpark(run.model_copy(update={"reported": False}))
     if wait.until is not None and services.clock.now() >= wait.until:
         reason = f"nobody decided within {APPROVAL_DAYS} days"
         return await _end(run.model_copy(update={"reported": True}), services, Done(kind="judged", reason=reason))
@@ -355,12 +293,12 @@ async def _wait_for_person(run: Run, services: Services, wait: Wait) -> Run:
 
 async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: datetime) -> Run:
     operation_id = str(wait.operation_id)
-    if wait.purpose in ("start_vm", "restart_vm", "vm_access", "delete_extension"):
+    if wait.purpose in platform_steps.KINDS:
         ended = await poll_write(services, operation_id, until)
         if isinstance(ended, Started):
-            return run.model_copy(update={"due_at": _in(services, ended.retry_after_s)})
+            return run.model_copy(update={"due_at": later(services, ended.retry_after_s)})
         entries = [e for e in await services.ledger.journal(run.run_id) if e.outcome is Outcome.INTENDED]
-        moved = await _platform_ended(_unpark(run), services, entries, ended)
+        moved = await platform_steps.ended(unpark(run), services, entries, ended, wait.purpose)
         await services.ledger.delete_operation(operation_id)
         return moved
     bundle = await services.ledger.get_bundle(run.bundles[-1])
@@ -368,19 +306,19 @@ async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: d
         seen = "guest_slice2" if wait.purpose == "slice" else "guest"
         if getattr(bundle, seen) is not None or any(item.fact == seen for item in bundle.unavailable):
             # The process ended between keeping the answer and saving the run.
-            return _unpark(run)
+            return unpark(run)
     answer = await poll_guest(services, operation_id, until)
     if isinstance(answer, Started):
-        return run.model_copy(update={"due_at": _in(services, answer.retry_after_s)})
+        return run.model_copy(update={"due_at": later(services, answer.retry_after_s)})
     state = await services.ledger.get_operation(operation_id) or {}
     if because := state.get("managed_because"):
         run = run.model_copy(update={"managed_because": because})
     if wait.purpose == "slice":
         run = await _keep(run, services, collection.with_second_slice(bundle, answer))
-        moved = _unpark(run)
+        moved = unpark(run)
     elif wait.purpose == "collect":
         run = await _keep(run, services, await collection.probe(collection.with_guest(bundle, answer), services))
-        moved = _unpark(run)
+        moved = unpark(run)
     else:
         moved = await _repaired(run, services, answer)
     await services.ledger.delete_operation(operation_id)
@@ -392,7 +330,7 @@ async def _repaired(run: Run, services: Services, answer: Fact[JsonObject]) -> R
     journal = await services.ledger.journal(run.run_id)
     mine = [e for e in journal if e.outcome is Outcome.INTENDED and e.step.layer == "guest"]
     await execution.finish_repair(services, mine, answer)
-    run = _unpark(run)
+    run = unpark(run)
     if not isinstance(answer, Unavailable):
         reference = await services.ledger.put_answer(run.run_id, run.pass_number, answer.value)
         run = run.model_copy(update={"guest_answer": reference})
@@ -438,15 +376,3 @@ def _self_address(bundle: Bundle) -> str | None:
 
 def _location(bundle: Bundle) -> str | None:
     return references.location(bundle.resources.get(bundle.target.vm_id.lower(), {}))
-
-
-def _park(run: Run, wait: Wait, resume: Phase) -> Run:
-    return run.model_copy(update={"phase": Phase.WAIT, "wait": wait, "resume": resume, "due_at": wait.until})
-
-
-def _unpark(run: Run) -> Run:
-    return run.model_copy(update={"phase": run.resume or Phase.COLLECT, "wait": None, "resume": None, "due_at": None})
-
-
-def _in(services: Services, seconds: float) -> datetime:
-    return services.clock.now() + timedelta(seconds=seconds)

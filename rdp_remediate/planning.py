@@ -113,7 +113,8 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
             elif isinstance(yielded, Refused):
                 refusals += [_refusal(fault, yielded) for fault in faults]
             elif yielded.kind in RESTARTS and history.restarted:
-                refusals += [_refusal(fault, Refused("restarted_once", _RESTARTED)) for fault in faults]
+                # What would follow it in its group goes with it.
+                return [], [_refusal(fault, Refused("restarted_once", _RESTARTED)) for fault in faults]
             else:
                 steps.append(_step(one, yielded, facts, findings, history))
     except UnseenError as unseen:

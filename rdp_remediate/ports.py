@@ -143,6 +143,18 @@ class ArmWrites(Protocol):
         """Restarts a VM; the operation is returned as `Started`."""
         ...
 
+    async def redeploy_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Moves a VM to another host; the operation is returned as `Started`."""
+        ...
+
+    async def reapply_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Applies the state of a VM again; the operation is returned as `Started`."""
+        ...
+
+    async def deallocate_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Stops a VM and takes it off its host; the operation is returned as `Started`."""
+        ...
+
     async def run_command(self, vm_id: str, body: JsonObject) -> WriteOutcome:
         """Sends one action Run Command; the operation is returned as `Started`."""
         ...

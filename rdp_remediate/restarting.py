@@ -1,4 +1,11 @@
-"""One restart of TermService for all the settings that it reads when it starts. Pure."""
+"""One restart of TermService for all the settings that it reads when it starts. Pure.
+
+A setting that waits for a person holds the others and the restart, on purpose. The restart ends people's sessions, and a run
+sends one: if the others went ahead, what a person allows an hour later would need a second one. A setting that is written
+without its restart is worse still: Windows shows it as repaired, and TermService still works by the old value. The restart
+itself asks a person unless the installation runs disruptive steps by itself, so that a group in which one setting asks costs
+no second question: whoever says yes to all of it gets one restart, and whoever wants a part makes it by hand.
+"""
 
 import hashlib
 from collections.abc import Sequence

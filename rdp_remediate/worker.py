@@ -157,7 +157,7 @@ async def _recover(run: Run, services: Services) -> Run:
     What such a row intended may have happened or not: it is never repeated, the next pass looks.
     """
     from rdp_remediate.journal import finish  # noqa: PLC0415 - intake must not pay for it
-    from rdp_remediate.pipeline import next_pass  # noqa: PLC0415
+    from rdp_remediate.parking import next_pass  # noqa: PLC0415
 
     parked = await _parked(run, services)
     acted = False
@@ -179,8 +179,12 @@ _DID_NOTHING = (Outcome.NOT_STARTED, Outcome.STALE, Outcome.REFUSED)
 
 _CLOSES = {
     "repair": "guest",
+    # Before deallocate_vm: a start that was sent after it is the newer operation of the two.
     "start_vm": "platform",
     "restart_vm": "platform",
+    "redeploy_vm": "platform",
+    "reapply_vm": "platform",
+    "deallocate_vm": "platform",
     "vm_access": "platform",
     "delete_extension": "platform",
 }

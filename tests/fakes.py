@@ -260,6 +260,35 @@ class FakeWrites:
             self._world.data["guest"] = self._world.data["guest"] or healthy_json()["guest"]
         return OutcomeUnknown(instead) if instead else Started({"poll": "restart_vm"}, 1.0)
 
+    async def redeploy_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Moves the VM to another host: what Azure said of the old one is over."""
+        instead = self._world.begin("redeploy_vm", vm_id)
+        if isinstance(instead, Rejected):
+            return instead
+        if instead != LOST_UNDONE:
+            operations = self._world.data["operations"]
+            for name in ("resource_health", "resource_annotations"):
+                operations[name] = healthy_json()["operations"].get(name, {})
+        return OutcomeUnknown(instead) if instead else Started({"poll": "redeploy_vm"}, 1.0)
+
+    async def reapply_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Applies the VM's state again: the provisioning state is succeeded."""
+        instead = self._world.begin("reapply_vm", vm_id)
+        if isinstance(instead, Rejected):
+            return instead
+        if instead != LOST_UNDONE:
+            self._world.data["resources"][f.VM.lower()]["properties"]["provisioningState"] = "Succeeded"
+        return OutcomeUnknown(instead) if instead else Started({"poll": "reapply_vm"}, 1.0)
+
+    async def deallocate_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Stops the VM."""
+        instead = self._world.begin("deallocate_vm", vm_id)
+        if isinstance(instead, Rejected):
+            return instead
+        if instead != LOST_UNDONE:
+            f.powered("deallocated")(self._world.data)
+        return OutcomeUnknown(instead) if instead else Started({"poll": "deallocate_vm"}, 1.0)
+
     async def start_virtual_machine(self, vm_id: str) -> WriteOutcome:
         """Starts the VM."""
         instead = self._world.begin("start_vm", vm_id)

@@ -5,11 +5,11 @@ import pytest
 from rdp_remediate.models.plan import JournalEntry, Outcome
 from rdp_remediate.models.run import Phase, Run, RunMessage
 from rdp_remediate.ports import Rejected, Services
-from rdp_remediate.worker import CLAIM_S, advance_one, approve, new_run
+from rdp_remediate.worker import advance_one, approve, new_run
 from tests import factories as f
+from tests.dying import DyingRecords, survive
 from tests.fakes import FORBIDDEN, LOST_DONE, LOST_UNDONE
 from tests.stage import Stage, incident, play, played, stage
-from tests.store.memory import CrashError, MemoryRecords
 
 OPEN_TO_ALL = (
     f.security_rules(f.NIC_NSG, f.rule("Any-RDP", 300, source="*")),
@@ -152,36 +152,6 @@ async def _advanced(on: Stage, run_id: str) -> Run:
     return found
 
 
-class DyingRecords(MemoryRecords):
-    """Records whose process dies right after the write of a given number, once."""
-
-    def __init__(self, dies_after: int | None = None) -> None:
-        super().__init__()
-        self.dies_after = dies_after
-        self.writes = 0
-
-    async def replace(self, table: str, key: str, value: dict[str, object], etag: str | None) -> str:
-        return self._written(await super().replace(table, key, value, etag))
-
-    async def insert(self, table: str, key: str, value: dict[str, object]) -> str:
-        return self._written(await super().insert(table, key, value))
-
-    def _written(self, etag: str) -> str:
-        self.writes += 1
-        if self.writes == self.dies_after:
-            raise CrashError(f"after write {self.writes}")
-        return etag
-
-
-async def _survive(on: Stage, run_id: str) -> Run:
-    for _ in range(3):
-        try:
-            return await play(on, run_id)
-        except CrashError:
-            on.clock.pass_by(CLAIM_S + 60)
-    raise AssertionError("it died more than once")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "kind", "call"),
@@ -199,7 +169,7 @@ async def test_a_death_after_any_write_acts_once(changes: tuple[f.Change, ...], 
         step = next(one for one in run.plan.steps if one.kind == kind)
         await approve(on.services().ledger, run.run_id, step.step_id, "ada@example.com")
         records.writes, records.dies_after = 0, None if number == 1 else number - 1
-        done = await _survive(on, run.run_id)
+        done = await survive(on, run.run_id)
         if number == 1:
             writes = records.writes + 1
         assert done.phase is Phase.DONE, f"death after write {number - 1}"

@@ -3,52 +3,13 @@
 import pytest
 
 from rdp_remediate.diagnosis import diagnose_bundle
-from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.plan import Outcome
 from rdp_remediate.models.run import Phase, Run
-from rdp_remediate.worker import CLAIM_S, approve
+from rdp_remediate.worker import approve
 from tests import factories as f
-from tests.stage import Stage, play, stage
-from tests.store.memory import CrashError, MemoryRecords
-
-
-class DyingRecords(MemoryRecords):
-    """Records whose process dies right after the write of a given number, once."""
-
-    def __init__(self, dies_after: int | None = None) -> None:
-        super().__init__()
-        self.dies_after = dies_after
-        self.writes = 0
-
-    async def replace(self, table: str, key: str, value: JsonObject, etag: str | None) -> str:
-        return self._written(await super().replace(table, key, value, etag))
-
-    async def insert(self, table: str, key: str, value: JsonObject) -> str:
-        return self._written(await super().insert(table, key, value))
-
-    async def delete(self, table: str, key: str, etag: str | None = None) -> None:
-        await super().delete(table, key, etag)
-        self._written("")
-
-    async def put_blob(self, name: str, body: bytes) -> None:
-        await super().put_blob(name, body)
-        self._written("")
-
-    def _written(self, etag: str) -> str:
-        self.writes += 1
-        if self.writes == self.dies_after:
-            raise CrashError(f"after write {self.writes}")
-        return etag
-
-
-async def _survive(on: Stage, run_id: str) -> Run:
-    """Plays a run; a process that died is followed by another once its claim is over."""
-    for _ in range(3):
-        try:
-            return await play(on, run_id)
-        except CrashError:
-            on.clock.pass_by(CLAIM_S + 60)
-    raise AssertionError("it died more than once")
+from tests.dying import DyingRecords, survive
+from tests.stage import Stage, stage
+from tests.store.memory import CrashError
 
 
 def _stage(dies_after: int | None, *changes: f.Change) -> tuple[Stage, DyingRecords]:
@@ -65,7 +26,7 @@ async def _repair(dies_after: int | None) -> tuple[Stage, Run, int]:
     on, records = _stage(None, *BROKEN)
     run = await on.create()
     records.writes, records.dies_after = 0, dies_after
-    return on, await _survive(on, run.run_id), records.writes
+    return on, await survive(on, run.run_id), records.writes
 
 
 async def _last_verdict(on: Stage, run: Run) -> str:
@@ -104,11 +65,11 @@ async def test_a_death_while_a_vm_is_started_sends_no_second_start() -> None:
     while number < writes:
         number += 1
         on, records = _stage(None, f.powered("deallocated"))
-        run = await _survive(on, (await on.create()).run_id)
+        run = await survive(on, (await on.create()).run_id)
         assert run.wait is not None
         await approve(on.services().ledger, run.run_id, run.wait.step_ids[0], "ada@example.com")
         records.writes, records.dies_after = 0, None if number == 1 else number - 1
-        done = await _survive(on, run.run_id)
+        done = await survive(on, run.run_id)
         if number == 1:
             writes = records.writes + 1
         assert done.phase is Phase.DONE
@@ -125,7 +86,7 @@ async def test_a_death_between_the_row_and_the_call_is_looked_at_first(dies_befo
         raise CrashError("before the call took effect")
 
     on.world.hooks[dies_before] = die
-    run = await _survive(on, (await on.create()).run_id)
+    run = await survive(on, (await on.create()).run_id)
     journal = await on.services().ledger.journal(run.run_id)
     kind = "security_rule" if dies_before == "put_rule" else "registry"
     mine = [entry for entry in journal if entry.step.kind == kind]

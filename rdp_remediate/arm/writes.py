@@ -71,87 +71,77 @@ class AzureWrites(ArmWrites):
 
     async def put_security_rule(self, nsg_id: str, name: str, body: JsonObject, *, etag: str | None) -> WriteOutcome:
         """Creates (etag None) or replaces one child rule of an NSG and waits for its end."""
-        arm = _rule_id(nsg_id, name)
-        if arm is None:
-            return _MALFORMED_ID
-        condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
-        rules = self._clients.network(arm.subscription).security_rules
-        nsg, rule = arm.names
-
-        async def put(first: FirstAnswer) -> None:
-            await rules.begin_create_or_update(
-                str(arm.group), nsg, rule, SecurityRule(body), headers=condition, polling=first
-            )
-
-        return await self._whole(arm, "PUT", put, f"PUT security rule {rule} of {nsg}")
+        return await self._put_child(_rule_id(nsg_id, name), "security rule", SecurityRule(body), etag)
 
     async def delete_security_rule(self, nsg_id: str, name: str, *, etag: str | None) -> WriteOutcome:
         """Deletes one child rule of an NSG and waits for its end."""
-        arm = _rule_id(nsg_id, name)
-        if arm is None:
-            return _MALFORMED_ID
-        condition = {} if etag is None else {"If-Match": etag}
-        rules = self._clients.network(arm.subscription).security_rules
-        nsg, rule = arm.names
-
-        async def delete(first: FirstAnswer) -> None:
-            await rules.begin_delete(str(arm.group), nsg, rule, headers=condition, polling=first)
-
-        return await self._whole(arm, "DELETE", delete, f"DELETE security rule {rule} of {nsg}")
+        return await self._delete_child(_rule_id(nsg_id, name), "security rule", etag)
 
     async def put_route(self, route_table_id: str, name: str, body: JsonObject, *, etag: str | None) -> WriteOutcome:
         """Creates (etag None) or replaces one route of a route table and waits for its end."""
-        arm = _route_id(route_table_id, name)
-        if arm is None:
-            return _MALFORMED_ID
-        condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
-        routes = self._clients.network(arm.subscription).routes
-        table, route = arm.names
-
-        async def put(first: FirstAnswer) -> None:
-            await routes.begin_create_or_update(
-                str(arm.group), table, route, Route(body), headers=condition, polling=first
-            )
-
-        return await self._whole(arm, "PUT", put, f"PUT route {route} of {table}")
+        return await self._put_child(_route_id(route_table_id, name), "route", Route(body), etag)
 
     async def delete_route(self, route_table_id: str, name: str, *, etag: str | None) -> WriteOutcome:
         """Deletes one route of a route table and waits for its end."""
-        arm = _route_id(route_table_id, name)
+        return await self._delete_child(_route_id(route_table_id, name), "route", etag)
+
+    async def _put_child(self, arm: ArmId | None, word: str, body: Any, etag: str | None) -> WriteOutcome:
+        if arm is None:
+            return _MALFORMED_ID
+        condition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
+        children, names = self._children(arm, word), arm.names
+
+        async def put(first: FirstAnswer) -> None:
+            await children.begin_create_or_update(str(arm.group), *names, body, headers=condition, polling=first)
+
+        return await self._whole(arm, "PUT", put, f"PUT {word} {names[1]} of {names[0]}")
+
+    async def _delete_child(self, arm: ArmId | None, word: str, etag: str | None) -> WriteOutcome:
         if arm is None:
             return _MALFORMED_ID
         condition = {} if etag is None else {"If-Match": etag}
-        routes = self._clients.network(arm.subscription).routes
-        table, route = arm.names
+        children, names = self._children(arm, word), arm.names
 
         async def delete(first: FirstAnswer) -> None:
-            await routes.begin_delete(str(arm.group), table, route, headers=condition, polling=first)
+            await children.begin_delete(str(arm.group), *names, headers=condition, polling=first)
 
-        return await self._whole(arm, "DELETE", delete, f"DELETE route {route} of {table}")
+        return await self._whole(arm, "DELETE", delete, f"DELETE {word} {names[1]} of {names[0]}")
+
+    def _children(self, arm: ArmId, word: str) -> Any:
+        """The operations on NSG rules or on routes, whose methods are alike in everything but the type of the body."""
+        network = self._clients.network(arm.subscription)
+        return network.routes if word == "route" else network.security_rules
 
     async def start_virtual_machine(self, vm_id: str) -> WriteOutcome:
         """Starts a VM; the operation is returned as `Started`."""
-        arm = _id_of_type(vm_id, "microsoft.compute/virtualmachines")
-        if arm is None:
-            return _MALFORMED_ID
-        vms = self._clients.compute(arm.subscription).virtual_machines
-
-        async def start(first: FirstAnswer) -> None:
-            await vms.begin_start(str(arm.group), arm.name, polling=first)
-
-        return await self._shielded(self._begun(start, f"start VM {arm.name}", wants_result=False))
+        return await self._power(vm_id, "start", "begin_start")
 
     async def restart_virtual_machine(self, vm_id: str) -> WriteOutcome:
         """Restarts a VM; the operation is returned as `Started`."""
+        return await self._power(vm_id, "restart", "begin_restart")
+
+    async def redeploy_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Moves a VM to another host; the operation is returned as `Started`."""
+        return await self._power(vm_id, "redeploy", "begin_redeploy")
+
+    async def reapply_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Applies the state of a VM again; the operation is returned as `Started`."""
+        return await self._power(vm_id, "reapply", "begin_reapply")
+
+    async def deallocate_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        """Stops a VM and takes it off its host; the operation is returned as `Started`."""
+        return await self._power(vm_id, "deallocate", "begin_deallocate")
+
+    async def _power(self, vm_id: str, verb: str, method: str) -> WriteOutcome:
         arm = _id_of_type(vm_id, "microsoft.compute/virtualmachines")
         if arm is None:
             return _MALFORMED_ID
-        vms = self._clients.compute(arm.subscription).virtual_machines
+        act = getattr(self._clients.compute(arm.subscription).virtual_machines, method)
 
-        async def restart(first: FirstAnswer) -> None:
-            await vms.begin_restart(str(arm.group), arm.name, polling=first)
+        async def send(first: FirstAnswer) -> None:
+            await act(str(arm.group), arm.name, polling=first)
 
-        return await self._shielded(self._begun(restart, f"restart VM {arm.name}", wants_result=False))
+        return await self._shielded(self._begun(send, f"{verb} VM {arm.name}", wants_result=False))
 
     async def run_command(self, vm_id: str, body: JsonObject) -> WriteOutcome:
         """Sends one action Run Command; the operation is returned as `Started`."""

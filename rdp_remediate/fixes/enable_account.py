@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
-from rdp_remediate.models.plan import Risk
+from rdp_remediate.fixes.account_steps import account_step
+from rdp_remediate.fixes.fix import RUN_COMMAND, Yielded, fix
 from rdp_remediate.models.report import Finding
 
 
@@ -17,17 +17,13 @@ def enable_account(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yielde
     Refuses when: the account is the domain's.
     """
     del facts
-    sid = findings[0].evidence.get("sid")
-    if not sid:
-        yield Refused("not_ours", "The account belongs to a domain; it is enabled there.", "the directory team")
-        return
-    yield Draft(
+    yield from account_step(
+        findings,
+        "enabled",
         kind="account_enabled",
-        target={"sid": sid},
         expected=False,
         desired=True,
         title="Enable the account that was asked about",
         postcondition="the account is enabled",
-        risk=Risk.SENSITIVE,
         always_ask="disabling an account may be hardening or an offboarding; its owner must agree",
     )

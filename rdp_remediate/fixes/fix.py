@@ -125,6 +125,10 @@ def fix(
     return declare
 
 
+_NO_FIX = ("fix", "last_resort", "service_steps", "account_steps")
+"""Modules of this folder that hold no fix of their own."""
+
+
 @cache
 def all_fixes() -> tuple[Fix, ...]:
     """Every fix, in plan order.
@@ -134,7 +138,7 @@ def all_fixes() -> tuple[Fix, ...]:
     """
     found: list[Fix] = []
     for module in pkgutil.iter_modules(fixes.__path__):
-        if module.name in ("fix", "last_resort"):
+        if module.name in _NO_FIX:
             continue
         declared = getattr(importlib.import_module(f"{fixes.__name__}.{module.name}"), module.name, None)
         if not isinstance(declared, Fix):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
+from rdp_remediate.fixes.service_steps import service_steps
 from rdp_remediate.models.report import Finding
 
 
@@ -21,24 +22,7 @@ def put_the_clock_right(facts: Facts, findings: Sequence[Finding]) -> Iterator[Y
     if service is None:
         yield Refused("not_installed", "W32Time is not installed on this Windows.", "the owner of the image")
         return
-    if service.start_type == "Disabled":
-        yield Draft(
-            kind="service_start",
-            target={"service": "W32Time"},
-            expected=service.start_type,
-            desired="Auto",
-            title="Set the start type of W32Time to Automatic",
-            postcondition="W32Time has start type Automatic",
-        )
-    if service.state != "Running":
-        yield Draft(
-            kind="service_state",
-            target={"service": "W32Time"},
-            expected=service.state,
-            desired="Running",
-            title="Start the Windows Time service",
-            postcondition="W32Time is running",
-        )
+    yield from service_steps("W32Time", service, "Auto", because="", start_title="Start the Windows Time service")
     yield Draft(
         kind="clock",
         target={"clock": "Windows"},

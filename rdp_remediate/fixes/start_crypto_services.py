@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
-from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Yielded, fix
+from rdp_remediate.fixes.fix import RUN_COMMAND, Yielded, fix
+from rdp_remediate.fixes.service_steps import service_steps
 from rdp_remediate.models.report import Effect, Finding
 
 _DEFAULTS = {"CryptSvc": "Auto", "KeyIso": "Manual", "CertPropSvc": "Manual"}
@@ -25,24 +26,5 @@ def start_crypto_services(facts: Facts, findings: Sequence[Finding]) -> Iterator
         if service is None or service.start_type != "Disabled":
             continue
         ask = None if blocks else _MAY_BE_MEANT.get(name)
-        yield Draft(
-            kind="service_start",
-            target={"service": name},
-            expected=service.start_type,
-            desired=default,
-            title=f"Set the start type of {name} to {default}, its default",
-            postcondition=f"{name} has start type {default}",
-            opens=blocks,
-            always_ask=ask,
-        )
-        if service.state == "Stopped":
-            yield Draft(
-                kind="service_state",
-                target={"service": name},
-                expected=service.state,
-                desired="Running",
-                title=f"Start {name}",
-                postcondition=f"{name} is running",
-                opens=blocks,
-                always_ask=ask,
-            )
+        starts = service.state == "Stopped"
+        yield from service_steps(name, service, default, start=starts, opens=blocks, always_ask=ask)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
-from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Yielded, fix
+from rdp_remediate.fixes.fix import RUN_COMMAND, Yielded, fix
+from rdp_remediate.fixes.service_steps import service_steps
 from rdp_remediate.models.report import Finding
 from rdp_remediate.network.question import FIREWALL_SERVICES
 
@@ -33,23 +34,4 @@ def start_firewall_services(facts: Facts, findings: Sequence[Finding]) -> Iterat
         service = need(facts.guest.service(name))
         if service is None or service.state == "Running":
             continue
-        if service.start_type == "Disabled":
-            yield Draft(
-                kind="service_start",
-                target={"service": name},
-                expected=service.start_type,
-                desired="Auto",
-                title=f"Set the start type of {name} to Automatic, its default",
-                postcondition=f"{name} has start type Automatic",
-                always_ask=asks,
-            )
-        yield Draft(
-            kind="service_state",
-            target={"service": name},
-            expected=service.state,
-            desired="Running",
-            title=f"Start {name}",
-            postcondition=f"{name} is running",
-            always_ask=asks,
-            undoable=False,
-        )
+        yield from service_steps(name, service, "Auto", always_ask=asks, stoppable=False)

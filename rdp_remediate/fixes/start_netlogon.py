@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
-from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
+from rdp_remediate.fixes.fix import RUN_COMMAND, Refused, Yielded, fix
+from rdp_remediate.fixes.service_steps import service_steps
 from rdp_remediate.models.report import Finding
 
 
@@ -30,28 +31,8 @@ def start_netlogon(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yielde
                 "the owner of the VM",
             )
             return
-        yield Draft(
-            kind="service_state",
-            target={"service": "LanmanWorkstation"},
-            expected=workstation.state,
-            desired="Running",
-            title="Start LanmanWorkstation, which Netlogon needs",
-            postcondition="LanmanWorkstation is running",
-        )
-    if netlogon.start_type in ("Disabled", "Manual"):
-        yield Draft(
-            kind="service_start",
-            target={"service": "Netlogon"},
-            expected=netlogon.start_type,
-            desired="Auto",
-            title="Set the start type of Netlogon to Automatic, as on every member of a domain",
-            postcondition="Netlogon has start type Automatic",
-        )
-    yield Draft(
-        kind="service_state",
-        target={"service": "Netlogon"},
-        expected=netlogon.state,
-        desired="Running",
-        title="Start Netlogon",
-        postcondition="Netlogon is running",
+        needed = "Start LanmanWorkstation, which Netlogon needs"
+        yield from service_steps("LanmanWorkstation", workstation, "Auto", changes=(), start_title=needed)
+    yield from service_steps(
+        "Netlogon", netlogon, "Auto", changes=("Disabled", "Manual"), because=", as on every member of a domain"
     )

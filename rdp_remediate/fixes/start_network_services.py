@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
-from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Yielded, fix
+from rdp_remediate.fixes.fix import RUN_COMMAND, Yielded, fix
+from rdp_remediate.fixes.service_steps import service_steps
 from rdp_remediate.models.report import Finding
 
 _DEPENDENT = ("Dhcp", "Dnscache", "NlaSvc", "LanmanWorkstation")
@@ -31,17 +32,7 @@ def start_network_services(facts: Facts, findings: Sequence[Finding]) -> Iterato
         service = need(facts.guest.service(name))
         if service is None or service.state == "Running":
             continue
-        if service.start_type == "Disabled":
-            yield Draft(
-                kind="service_start",
-                target={"service": name},
-                expected=service.start_type,
-                desired="Auto",
-                title=f"Set the start type of {name} to Automatic, its default",
-                postcondition=f"{name} has start type Automatic",
-                opens=False,
-            )
-        yield _start(name)
+        yield from service_steps(name, service, "Auto", opens=False)
     for name in _DEPENDENT if "nsi" in roots else ():
         service = need(facts.guest.service(name))
         if (
@@ -50,16 +41,4 @@ def start_network_services(facts: Facts, findings: Sequence[Finding]) -> Iterato
             and service.state == "Stopped"
             and service.start_type.startswith("Auto")
         ):
-            yield _start(name)
-
-
-def _start(name: str) -> Draft:
-    return Draft(
-        kind="service_state",
-        target={"service": name},
-        expected="Stopped",
-        desired="Running",
-        title=f"Start {name}",
-        postcondition=f"{name} is running",
-        opens=False,
-    )
+            yield from service_steps(name, service, "Auto", changes=(), opens=False)

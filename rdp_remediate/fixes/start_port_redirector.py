@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.guest import TERM_SERVICE
 from rdp_remediate.facts.need import need
-from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
+from rdp_remediate.fixes.fix import RUN_COMMAND, Refused, Yielded, fix
+from rdp_remediate.fixes.service_steps import service_steps
 from rdp_remediate.models.report import Finding
 
 _SERVICE = "UmRdpService"
@@ -24,24 +25,7 @@ def start_port_redirector(facts: Facts, findings: Sequence[Finding]) -> Iterator
     if service is None:
         yield Refused("not_installed", "UmRdpService is not installed on this Windows.", "the owner of the image")
         return
-    yield Draft(
-        kind="service_start",
-        target={"service": _SERVICE},
-        expected=service.start_type,
-        desired="Manual",
-        title="Set the start type of UmRdpService to Manual, its default",
-        postcondition="UmRdpService has start type Manual",
-        opens=False,
-    )
     listener = need(facts.guest.service(TERM_SERVICE))
     # Starting it would start TermService; whether that may run is another question.
-    if service.state == "Stopped" and listener is not None and listener.state == "Running":
-        yield Draft(
-            kind="service_state",
-            target={"service": _SERVICE},
-            expected=service.state,
-            desired="Running",
-            title="Start UmRdpService",
-            postcondition="UmRdpService is running",
-            opens=False,
-        )
+    starts = service.state == "Stopped" and listener is not None and listener.state == "Running"
+    yield from service_steps(_SERVICE, service, "Manual", changes=(service.start_type,), start=starts, opens=False)

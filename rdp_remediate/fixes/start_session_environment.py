@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
-from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
+from rdp_remediate.fixes.fix import RUN_COMMAND, Refused, Yielded, fix
+from rdp_remediate.fixes.service_steps import service_steps
 from rdp_remediate.models.report import Effect, Finding
 
 _SERVICE = "SessionEnv"
@@ -23,22 +24,5 @@ def start_session_environment(facts: Facts, findings: Sequence[Finding]) -> Iter
         yield Refused("not_installed", "SessionEnv is not installed on this Windows.", "the owner of the image")
         return
     opens = findings[0].effect is Effect.BLOCKS
-    yield Draft(
-        kind="service_start",
-        target={"service": _SERVICE},
-        expected=service.start_type,
-        desired="Manual",
-        title="Set the start type of SessionEnv to Manual, its default",
-        postcondition="SessionEnv has start type Manual",
-        opens=opens,
-    )
-    if service.state == "Stopped":
-        yield Draft(
-            kind="service_state",
-            target={"service": _SERVICE},
-            expected=service.state,
-            desired="Running",
-            title="Start SessionEnv",
-            postcondition="SessionEnv is running",
-            opens=opens,
-        )
+    starts = service.state == "Stopped"
+    yield from service_steps(_SERVICE, service, "Manual", changes=(service.start_type,), start=starts, opens=opens)

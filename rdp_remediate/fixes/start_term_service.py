@@ -6,7 +6,8 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.guest import TERM_SERVICE
 from rdp_remediate.facts.need import need
 from rdp_remediate.facts.term_service import is_own_dll, obstacle, service_dll
-from rdp_remediate.fixes.fix import RUN_COMMAND, Draft, Refused, Yielded, fix
+from rdp_remediate.fixes.fix import RUN_COMMAND, Refused, Yielded, fix
+from rdp_remediate.fixes.service_steps import service_steps
 from rdp_remediate.models.report import Finding
 
 _IN_VAIN = ("termservice-access-denied", "termservice-dependency-failed")
@@ -40,22 +41,4 @@ def start_term_service(facts: Facts, findings: Sequence[Finding]) -> Iterator[Yi
         return
     # A wrong account is put right before; after a crash a person decides.
     ask = found.why if found is not None and found.fault == "termservice-hang-or-crash" else None
-    if service.start_type == "Disabled":
-        yield Draft(
-            kind="service_start",
-            target={"service": TERM_SERVICE},
-            expected=service.start_type,
-            desired="Manual",
-            title="Set the start type of TermService to Manual, its default",
-            postcondition="TermService has start type Manual",
-            always_ask=ask,
-        )
-    yield Draft(
-        kind="service_state",
-        target={"service": TERM_SERVICE},
-        expected=service.state,
-        desired="Running",
-        title="Start TermService",
-        postcondition="TermService is running",
-        always_ask=ask,
-    )
+    yield from service_steps(TERM_SERVICE, service, "Manual", always_ask=ask)

@@ -125,6 +125,20 @@ def _boot(call: Call, vm_id: str) -> None:
     }
 
 
+def _reapply(world: World, vm_id: str) -> None:
+    """The model is applied again: the failed state of the last operation is over; Windows itself is not touched."""
+    world.resources[vm_id.lower()]["properties"]["provisioningState"] = "Succeeded"
+    view = world.instance_views.setdefault(vm_id.lower(), {})
+    kept = [s for s in view.get("statuses", []) if not str(s.get("code", "")).lower().startswith("provisioningstate/")]
+    done = {
+        "code": "ProvisioningState/succeeded",
+        "level": "Info",
+        "displayStatus": "Provisioning succeeded",
+        "time": format_moment(utc_now()),
+    }
+    view["statuses"] = [done, *kept]
+
+
 def _agent_runs(guest: dict[str, Any]) -> bool:
     """The agent's services came up with Windows; a state without them says nothing against it."""
     services = guest.get("services", {})
@@ -133,7 +147,7 @@ def _agent_runs(guest: dict[str, Any]) -> bool:
 
 
 async def power_action(call: Call) -> Reply:
-    """POST start, restart, powerOff, deallocate or redeploy: 202 with both headers, no Retry-After."""
+    """POST start, restart, powerOff, deallocate, redeploy or reapply: 202 with both headers, no Retry-After."""
     vm_id, verb = call.parent(), call.path.rstrip("/").rsplit("/", 1)[1].lower()
     vm = existing_vm(call, vm_id)
     world, running = call.world, call.world.power_state(vm_id) == "running"
@@ -141,6 +155,8 @@ async def power_action(call: Call) -> Reply:
         raise ArmError(409, "OperationNotAllowed", "The operation requires the VM to be running (or set to run).")
     if verb == "start" and not running:
         _statuses(world.instance_views.setdefault(vm_id.lower(), {}), "starting", "VM starting")
+    if verb == "redeploy" and not running:
+        raise ArmError(409, "OperationNotAllowed", "The operation requires the VM to be running (or set to run).")
     name = f"Microsoft.Compute/virtualMachines/{verb}/action"
     world.record(name, vm["id"], call.principal, "Started", call.correlation)
 
@@ -148,6 +164,8 @@ async def power_action(call: Call) -> Reply:
         if verb in ("start", "restart", "redeploy"):
             if verb != "start" or not running:
                 _boot(call, vm_id)
+        elif verb == "reapply":
+            _reapply(world, vm_id)
         else:
             _power_off(world, vm_id, deallocate=verb == "deallocate")
         world.record(name, vm["id"], call.principal, "Succeeded", call.correlation)
@@ -208,7 +226,7 @@ def routes() -> list[Route]:
     read = "Microsoft.Compute/virtualMachines/read"
     actions = [
         Route("POST", f"{VM}/{verb}", f"Microsoft.Compute/virtualMachines/{verb}/action", power_action, drop=1)
-        for verb in ("start", "restart", "powerOff", "deallocate", "redeploy")
+        for verb in ("start", "restart", "powerOff", "deallocate", "redeploy", "reapply")
     ]
     return [
         Route("GET", VM, read, get_vm),

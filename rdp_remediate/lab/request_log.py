@@ -40,7 +40,7 @@ class RequestLog:
 
     def writes(self) -> list[LoggedRequest]:
         """Returns the requests that change something: PUT, PATCH, DELETE and the acting POSTs."""
-        acting = r"/(runCommand|start|restart|powerOff|deallocate|redeploy|initiate)$"
+        acting = r"/(runCommand|start|restart|powerOff|deallocate|redeploy|reapply|initiate)$"
         return [
             e
             for e in self.entries

@@ -20,8 +20,8 @@ class Risk(StrEnum):
     SENSITIVE = "sensitive"
 
 
-RESTARTS = ("restart_vm",)
-"""Kinds of step whose answer, once lost, nothing can tell afterwards: sent at most once in a run."""
+RESTARTS = ("restart_vm", "redeploy_vm", "deallocate_vm")
+"""Kinds of step that end everything that runs on the VM: at most one of them is sent in a run, whatever its answer."""
 
 
 class Step(Document):

@@ -29,7 +29,18 @@ class Wait(Document):
     operation_id: str | None = Field(default=None, description="row in the store that holds the poll state")
     purpose: (
         Literal[
-            "collect", "slice", "repair", "start_vm", "restart_vm", "vm_access", "delete_extension", "settle", "busy"
+            "collect",
+            "slice",
+            "repair",
+            "start_vm",
+            "restart_vm",
+            "redeploy_vm",
+            "reapply_vm",
+            "deallocate_vm",
+            "vm_access",
+            "delete_extension",
+            "settle",
+            "busy",
         ]
         | None
     ) = None

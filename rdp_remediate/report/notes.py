@@ -7,7 +7,7 @@ from rdp_remediate.facts.closings import Closing
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.models.bundle import Bundle, Mode
 from rdp_remediate.models.fact import Unavailable
-from rdp_remediate.models.plan import JournalEntry, Outcome
+from rdp_remediate.models.plan import RESTARTS, JournalEntry, Outcome
 from rdp_remediate.models.report import HOPS, Diagnosis, FindingStatus, Hop
 from rdp_remediate.models.run import Run
 from rdp_remediate.network.entries import entries
@@ -20,7 +20,7 @@ from rdp_remediate.report.wording import clock, last_name, plain
 _KINDS = {"guest": ("service", "firewall"), "network": ("network",), "platform": ("power",)}
 """Which kinds of closing the steps of a layer reverse."""
 
-_OPENS_NOTHING = ("service_restart", "narrow_nsg_rule", "outbound_rule", "restart_vm")
+_OPENS_NOTHING = ("service_restart", "narrow_nsg_rule", "outbound_rule", *RESTARTS, "reapply_vm")
 _LASTING = ("narrow_nsg_rule", "outbound_rule", "host_route")
 _NSG = "/networksecuritygroups/"
 _SLASHES_OF_AN_NSG = 8

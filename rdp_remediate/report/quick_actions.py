@@ -14,7 +14,7 @@ from rdp_remediate.report.wording import plain
 NIC_FAULTS = ("nic-disabled",)
 """Faults whose catalogue remedy is the NIC reset; a static address or a stopped DHCP client has a narrower one."""
 PASSWORD_FAULTS = ("auth-bad-password", "auth-password-expired", "auth-must-change-password")
-REDEPLOY_FAULTS = ("platform-degraded-hardware",)
+REDEPLOY_FAULTS = ("platform-unavailable", "platform-degraded-hardware", "accelnet-unhealthy")
 DOMAIN_CONTROLLER_ROLES = (4, 5)
 
 RESTART_COST = "Every session and everything that runs on the VM ends, for some minutes; disks and addresses stay."
@@ -155,7 +155,8 @@ def _power(seen: Seen, good: QuickStep) -> QuickStep:
                 "status": "offered",
                 "why": f"{reasons[0] if reasons else plain(step.title)}{answers}",
                 "evidence": [*dict.fromkeys(reasons), *([plain(step.approval)] if step.approval else [])],
-                "command": approval(seen, step) or f"az vm restart --ids {plain(seen.run.target.vm_id)}",
+                "command": approval(seen, step)
+                or f"az vm {step.kind.removesuffix('_vm')} --ids {plain(seen.run.target.vm_id)}",
             }
         )
     if good.step == "restart_vm":

@@ -66,7 +66,7 @@ class Played:
 
     def writes(self) -> list[str]:
         """Every request that changes something in Azure, in order."""
-        acting = ("/start", "/restart", "/redeploy", "/poweroff", "/deallocate", "/initiate")
+        acting = ("/start", "/restart", "/redeploy", "/reapply", "/poweroff", "/deallocate", "/initiate")
         return [
             f"{one.method} {one.path}"
             for one in self.requests

@@ -38,32 +38,10 @@ KNOWN = {fault for check in all_checks() for fault in (*check.faults, *check.not
 DECIDING = deciding()
 
 DELIBERATE = {
-    ("PL05a", "remedy of vm-provisioning-failed"): "reapply is a ready command; no step does it",
-    (
-        "PL09a",
-        "remedy of platform-unavailable",
-    ): "redeploying is offered as a ready command among the quick steps; no step does it",
-    (
-        "PL10a",
-        "remedy of platform-degraded-hardware",
-    ): "redeploying is offered as a ready command among the quick steps; no step does it",
-    (
-        "PL12a",
-        "remedy of accelnet-unhealthy",
-    ): "redeploying is offered as a ready command among the quick steps; no step does it",
-    (
-        "CC16",
-        "remedy of platform-degraded-hardware",
-    ): "redeploying is offered as a ready command among the quick steps; no step does it",
-    (
-        "GO17n",
-        "remedy of platform-unavailable",
-    ): "redeploying is offered as a ready command among the quick steps; no step does it",
     ("PL13a", "remedy of agent-not-ready"): "a restart is no repair of RDP that works; by hand (as TR16 wants it)",
     ("CC11", "remedy of agent-not-ready"): "as PL13a: the handshake succeeds",
     ("PL20a", "remedy of nic-ip-changed"): "the user's address and the DNS record are not the VM's; named, by hand",
     ("PL21a", "remedy of boot-diagnostics-disabled"): "it needs the right to write whole VMs, which the app never has",
-    ("GO03a", "remedy of bitlocker-recovery-prompt"): "deallocate and start are ready commands; no step does both",
     ("GO14a", "remedy of os-disk-full"): "what is deleted cannot be put back; by hand",
     (
         "GO15a",

@@ -53,10 +53,13 @@ async def test_a_restart_is_started_and_polled_to_its_end(arm: FakeArm, writes: 
 
 
 @pytest.mark.parametrize("reply", LOST, ids=["500", "503", "hang up"])
-async def test_a_lost_restart_is_unknown_and_never_repeated(reply: Reply, arm: FakeArm, writes: AzureWrites) -> None:
-    arm.on("POST", RESTART, reply)
-    assert isinstance(await writes.restart_virtual_machine(VM), OutcomeUnknown)
-    assert arm.count("POST", RESTART) == 1
+@pytest.mark.parametrize("verb", ["start", "restart", "redeploy", "reapply", "deallocate"])
+async def test_a_lost_power_action_is_unknown_and_never_repeated(
+    verb: str, reply: Reply, arm: FakeArm, writes: AzureWrites
+) -> None:
+    arm.on("POST", f"{VM}/{verb}", reply)
+    assert isinstance(await getattr(writes, f"{verb}_virtual_machine")(VM), OutcomeUnknown)
+    assert arm.count("POST", f"{VM}/{verb}") == 1
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "a?b"])

@@ -22,7 +22,9 @@ UNBIND = step("listener_certificate", {"listener": "RDP-Tcp"}, THUMBPRINT, None)
 REDIRECTION = {"path": "TS\\ClusterSettings\\SessionDirectoryRedirectionIP"}
 
 
-@pytest.mark.parametrize("base", ["server2022", "server2022-de", "server2016"])
+@pytest.mark.parametrize(
+    "base", ["server2022", "server2022-de", "server2022-core", "server2022-domain", "server2016", "win11"]
+)
 @pytest.mark.parametrize(
     ("op", "asked", "touched"),
     [

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.guest.on_winps import collect, repair
-from tests.winps import Winps
+from tests.winps import BASES, Winps
 
 pytestmark = pytest.mark.slow
 
@@ -15,8 +15,8 @@ CLOSED = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)"
 ENTRY = "(A;;FR;;;NS)"
 
 
-def _closed(winps: Winps) -> tuple[dict[str, Any], str]:
-    state = copy.deepcopy(winps.state("server2022"))
+def _closed(winps: Winps, base: str = "server2022") -> tuple[dict[str, Any], str]:
+    state = copy.deepcopy(winps.state(base))
     path = next(one for one in state["files"] if "\\f686" in one)
     state["files"][path]["sddl"] = CLOSED
     return state, path
@@ -33,8 +33,9 @@ def _step(path: str, expected: str, desired: str) -> dict[str, Any]:
     }
 
 
-def test_network_service_is_let_read_one_key_and_kept_out_again(winps: Winps) -> None:
-    state, path = _closed(winps)
+@pytest.mark.parametrize("base", BASES)
+def test_network_service_is_let_read_one_key_and_kept_out_again(winps: Winps, base: str) -> None:
+    state, path = _closed(winps, base)
     seen = collect(winps, state).answer["certificate"]
     assert (seen["key_acl"], seen["key_file"]) == (CLOSED, path)
     done = repair(winps, state, [_step(path, CLOSED, CLOSED + ENTRY)])

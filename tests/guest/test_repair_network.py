@@ -118,9 +118,10 @@ def test_repair_repeat_and_undo_elsewhere(winps: Winps, base: str, case: Case) -
     cycle(winps, base, case)
 
 
-def test_an_address_of_dhcp_and_the_typed_in_one_again(winps: Winps) -> None:
+@pytest.mark.parametrize("base", BASES)
+def test_an_address_of_dhcp_and_the_typed_in_one_again(winps: Winps, base: str) -> None:
     ops = [set_(False, *ADAPTER, "dhcp_enabled"), set_([address("10.0.0.40")], "network", "addresses")]
-    before = winps.prepare("server2022", ops)
+    before = winps.prepare(base, ops)
     steps = [step("adapter_ipv4", NIC, "static 10.0.0.40/24 10.0.0.1", "dhcp")]
     repaired = repair(winps, before, steps)
     assert repaired.outcomes == ["applied"]
@@ -133,8 +134,9 @@ def test_an_address_of_dhcp_and_the_typed_in_one_again(winps: Winps) -> None:
     assert undone.answer["adapters"]["nics"][0]["gateways"] == ["10.0.0.1"]
 
 
-def test_an_adapter_is_enabled_and_never_disabled(winps: Winps) -> None:
-    before = winps.prepare("server2022", [set_("Disabled", *ADAPTER, "status"), set_([], "network", "routes")])
+@pytest.mark.parametrize("base", BASES)
+def test_an_adapter_is_enabled_and_never_disabled(winps: Winps, base: str) -> None:
+    before = winps.prepare(base, [set_("Disabled", *ADAPTER, "status"), set_([], "network", "routes")])
     steps = [step("adapter_enabled", NIC, False, True)]
     repaired = repair(winps, before, steps)
     assert repaired.outcomes == ["applied"]
@@ -142,8 +144,9 @@ def test_an_adapter_is_enabled_and_never_disabled(winps: Winps) -> None:
     assert repair(winps, repaired.state, undo_of(steps)).outcomes == ["refused"]
 
 
-def test_a_firewall_profile_is_switched_on_and_never_off(winps: Winps) -> None:
-    before = winps.prepare("server2022", [set_(False, "firewall", "profiles", "Public", "enabled")])
+@pytest.mark.parametrize("base", BASES)
+def test_a_firewall_profile_is_switched_on_and_never_off(winps: Winps, base: str) -> None:
+    before = winps.prepare(base, [set_(False, "firewall", "profiles", "Public", "enabled")])
     steps = [step("firewall_profile_on", {"profile": "Public"}, False, True)]
     repaired = repair(winps, before, steps)
     assert repaired.outcomes == ["applied"]
@@ -151,8 +154,9 @@ def test_a_firewall_profile_is_switched_on_and_never_off(winps: Winps) -> None:
     assert repair(winps, repaired.state, undo_of(steps)).outcomes == ["refused"]
 
 
-def test_firewall_services_start(winps: Winps) -> None:
-    before = winps.prepare("server2022", [set_("Stopped", "services", "mpssvc", "state")])
+@pytest.mark.parametrize("base", BASES)
+def test_firewall_services_start(winps: Winps, base: str) -> None:
+    before = winps.prepare(base, [set_("Stopped", "services", "mpssvc", "state")])
     steps = [step("service_state", {"service": "mpssvc"}, "Stopped", "Running")]
     repaired = repair(winps, before, steps)
     assert repaired.outcomes == ["applied"]

@@ -13,7 +13,10 @@ TERM = {"service": "TermService"}
 DOWN = [set_("Stopped", "services", "TermService", "state"), set_("Stopped", "services", "UmRdpService", "state")]
 BASES = [
     "server2022",
-    *(pytest.param(base, marks=pytest.mark.slow) for base in ("server2016", "server2022-de", "win11")),
+    *(
+        pytest.param(base, marks=pytest.mark.slow)
+        for base in ("server2016", "server2022-de", "server2022-core", "server2022-domain", "win11")
+    ),
 ]
 UNDOABLE: list[tuple[str, list[Op], Any, Any]] = [
     (
@@ -60,8 +63,9 @@ def test_a_service_is_set_to_its_defaults_only(winps: Winps) -> None:
     assert (ran.outcomes, ran.mutations) == (["refused"] * 4, [])
 
 
-def test_a_hung_service_runs_again(winps: Winps) -> None:
-    state = winps.prepare("server2022", [set_("StopPending", "services", "TermService", "state"), DOWN[1]])
+@pytest.mark.parametrize("base", BASES)
+def test_a_hung_service_runs_again(winps: Winps, base: str) -> None:
+    state = winps.prepare(base, [set_("StopPending", "services", "TermService", "state"), DOWN[1]])
     steps = [step("service_recovery", TERM, "StopPending", "Running")]
     ran = repair(winps, state, steps)
     assert ran.outcomes == ["applied"]
@@ -76,12 +80,13 @@ def test_a_hung_process_that_hosts_more_is_left_alone(winps: Winps) -> None:
     assert (ran.outcomes, ran.mutations) == (["refused"], [])
 
 
-def test_only_the_disconnected_session_of_that_user_is_ended(winps: Winps) -> None:
+@pytest.mark.parametrize("base", BASES)
+def test_only_the_disconnected_session_of_that_user_is_ended(winps: Winps, base: str) -> None:
     people = [
         {"path": ["sessions"], "append": {"id": 2, "name": "rdp-tcp#1", "user": "ada", "state": "Active"}},
         {"path": ["sessions"], "append": {"id": 3, "name": "", "user": "bob", "state": "Disc"}},
     ]
-    state = winps.prepare("server2022", people)
+    state = winps.prepare(base, people)
     asked = [
         step("session", {"session_id": 2, "user": "ada"}, "Active", None, id="g1"),
         step("session", {"session_id": 3, "user": "carol"}, "Disc", None, id="g2", group="b"),
@@ -115,8 +120,9 @@ def _taken(process: str, pid: int) -> list[Op]:
     ]
 
 
-def test_the_port_is_freed_and_taken(winps: Winps) -> None:
-    state = winps.prepare("server2022", _taken("stunnel", 5120))
+@pytest.mark.parametrize("base", BASES)
+def test_the_port_is_freed_and_taken(winps: Winps, base: str) -> None:
+    state = winps.prepare(base, _taken("stunnel", 5120))
     pid = state["services"]["TermService"]["pid"]
     steps = [
         step("port_owner", {"port": 3389, "process": "stunnel"}, 5120, None),

@@ -14,7 +14,7 @@ CASES = [
     ("server2022", [ABSENT], None),
     ("server2022-de", [ABSENT], None),
     pytest.param("server2022-core", [OFF], "No", marks=pytest.mark.slow),
-    pytest.param("server2016", [OFF], "No", marks=pytest.mark.slow),
+    *(pytest.param(base, [OFF], "No", marks=pytest.mark.slow) for base in ("server2016", "server2022-domain", "win11")),
 ]
 
 

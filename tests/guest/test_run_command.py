@@ -202,6 +202,15 @@ class FakeWrites:
     async def restart_virtual_machine(self, vm_id: str) -> WriteOutcome:
         raise AssertionError(vm_id)
 
+    async def redeploy_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        raise AssertionError(vm_id)
+
+    async def reapply_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        raise AssertionError(vm_id)
+
+    async def deallocate_virtual_machine(self, vm_id: str) -> WriteOutcome:
+        raise AssertionError(vm_id)
+
     async def initiate_jit(self, policy_id: str, body: Any) -> WriteOutcome:
         raise AssertionError(policy_id)
 

@@ -1,12 +1,10 @@
 """Does the rule for RDP admit the client's address?"""
 
 from rdp_remediate.checks.check import check
-from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped
+from rdp_remediate.checks.firewall_rule import lacks
+from rdp_remediate.checks.outcome import Outcome
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.need import need
 from rdp_remediate.models.report import Hop
-from rdp_remediate.network.guest_rules import shortfall
-from rdp_remediate.network.question import guest_admission
 
 
 @check(hop=Hop.GUEST_FIREWALL, faults=("fw-rule-remoteaddress-scope",), requires=("guest_firewall_services_run",))
@@ -20,14 +18,12 @@ def guest_firewall_rule_fits_the_client(facts: Facts) -> Outcome:
           replace a list by Any.
     See: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/guest-os-firewall-misconfigured
     """
-    if need(guest_admission(facts)).policy_owned:
-        return skipped("guest_firewall_honours_allow_rules")
-    lacking = shortfall(facts)
-    if lacking is not None and lacking.rule is not None and "remote_address" in lacking.dimensions:
-        return failed(
-            "fw-rule-remoteaddress-scope",
-            f"The rule {lacking.rule.name} admits {', '.join(lacking.rule.remote_addresses[:5])}, which leaves the client out.",
-            rule=lacking.rule.name,
-            profile=lacking.profile,
-        )
-    return passed("no rule for RDP leaves the client's address out")
+    return lacks(
+        facts,
+        "remote_address",
+        "fw-rule-remoteaddress-scope",
+        lambda rule, _profile: (
+            f"The rule {rule.name} admits {', '.join(rule.remote_addresses[:5])}, which leaves the client out."
+        ),
+        fine="no rule for RDP leaves the client's address out",
+    )

@@ -1,12 +1,10 @@
 """Does the rule for RDP count in the network profile that is in use?"""
 
 from rdp_remediate.checks.check import check
-from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped
+from rdp_remediate.checks.firewall_rule import lacks
+from rdp_remediate.checks.outcome import Outcome
 from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.need import need
 from rdp_remediate.models.report import Hop
-from rdp_remediate.network.guest_rules import shortfall
-from rdp_remediate.network.question import guest_admission
 
 
 @check(hop=Hop.GUEST_FIREWALL, faults=("fw-rule-wrong-profile",), requires=("guest_firewall_services_run",))
@@ -20,14 +18,12 @@ def guest_firewall_rule_fits_the_profile(facts: Facts) -> Outcome:
           category: a domain member in the profile <profile> usually does not reach its domain controller.
     See: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/guest-os-firewall-misconfigured
     """
-    if need(guest_admission(facts)).policy_owned:
-        return skipped("guest_firewall_honours_allow_rules")
-    lacking = shortfall(facts)
-    if lacking is not None and lacking.rule is not None and "profile" in lacking.dimensions:
-        return failed(
-            "fw-rule-wrong-profile",
-            f"The rule {lacking.rule.name} is for {', '.join(lacking.rule.profiles)}, the profile in use is {lacking.profile}.",
-            rule=lacking.rule.name,
-            profile=lacking.profile,
-        )
-    return passed("no rule for RDP misses the profile in use")
+    return lacks(
+        facts,
+        "profile",
+        "fw-rule-wrong-profile",
+        lambda rule, profile: (
+            f"The rule {rule.name} is for {', '.join(rule.profiles)}, the profile in use is {profile}."
+        ),
+        fine="no rule for RDP misses the profile in use",
+    )

@@ -122,19 +122,22 @@ $script:stepKinds['firewall_rule_created'] = @{
     }
 }
 
+$script:localRuleIsOn = {
+    param($target)
+    $rule = Get-LocalRule $target.rule
+    if ($null -eq $rule) { return $null }
+    [string]$rule.Enabled -eq 'True'
+}
+$script:switchLocalRule = {
+    param($target, $value)
+    if ($value) { Enable-NetFirewallRule -Name $target.rule -PolicyStore PersistentStore }
+    else { Disable-NetFirewallRule -Name $target.rule -PolicyStore PersistentStore }
+}
+
 $script:stepKinds['firewall_block_rule'] = @{
     # target: rule, direction. On or off; a local block rule only.
-    get    = {
-        param($target)
-        $rule = Get-LocalRule $target.rule
-        if ($null -eq $rule) { return $null }
-        [string]$rule.Enabled -eq 'True'
-    }
-    set    = {
-        param($target, $value)
-        if ($value) { Enable-NetFirewallRule -Name $target.rule -PolicyStore PersistentStore }
-        else { Disable-NetFirewallRule -Name $target.rule -PolicyStore PersistentStore }
-    }
+    get    = $script:localRuleIsOn
+    set    = $script:switchLocalRule
     refuse = {
         param($target, $desired)
         if ($desired -isnot [bool]) { return 'a rule is on or off' }
@@ -152,17 +155,8 @@ $script:domainRule = 'CoreNet-GP-LSASS-Out-TCP'
 
 $script:stepKinds['firewall_domain_rule'] = @{
     # target: rule. That one rule on or off.
-    get    = {
-        param($target)
-        $rule = Get-LocalRule $target.rule
-        if ($null -eq $rule) { return $null }
-        [string]$rule.Enabled -eq 'True'
-    }
-    set    = {
-        param($target, $value)
-        if ($value) { Enable-NetFirewallRule -Name $target.rule -PolicyStore PersistentStore }
-        else { Disable-NetFirewallRule -Name $target.rule -PolicyStore PersistentStore }
-    }
+    get    = $script:localRuleIsOn
+    set    = $script:switchLocalRule
     refuse = {
         param($target, $desired)
         if ($target.rule -cne $script:domainRule) { return "the rule $($target.rule) is not ours to switch" }

@@ -69,8 +69,8 @@ async def play(lab: Lab, services: Services, settings: Settings) -> tuple[Run, R
     """Sends the alert to the function code and works on the run as the queue would."""
     messages = await deliver_alert(lab, services, settings)
     run_id = messages[0].run_id
-    if lab.scenario.screenshot_class:
-        messages = [await _tell_boot_screen(run_id, lab.scenario.screenshot_class, services)]
+    if lab.scenario.screenshot_class or lab.scenario.client_check:
+        messages = [await _tell(run_id, lab, services)]
     while messages:
         message = messages.pop(0)
         messages += await worker.advance_one(message, _ready(services))
@@ -87,13 +87,19 @@ async def play(lab: Lab, services: Services, settings: Settings) -> tuple[Run, R
     return ended, await report_of(ended, services) if ended.bundles else None
 
 
-async def _tell_boot_screen(run_id: str, screen: str, services: Services) -> RunMessage:
-    """Says what a person sees on the boot picture, as --boot-screen does; an alert cannot know it."""
+async def _tell(run_id: str, lab: Lab, services: Services) -> RunMessage:
+    """Says what a person brings, which an alert cannot know: --boot-screen and --client-check."""
     run = await services.ledger.claim(run_id, services.clock.now() + timedelta(seconds=10))
     if run is None:
         raise UsageError(f"run {run_id} is taken by somebody else")
-    policy = run.policy.model_copy(update={"boot_screen": screen})
-    saved = await services.ledger.save(run.model_copy(update={"policy": policy}))
+    policy, incident = run.policy, run.incident
+    if lab.scenario.screenshot_class:
+        policy = policy.model_copy(update={"boot_screen": lab.scenario.screenshot_class})
+    if lab.scenario.client_check:
+        made_at = services.clock.now().isoformat().replace("+00:00", "Z")
+        check = {**substitute(lab.scenario.client_check, placeholders(lab.names)), "made_at": made_at}
+        incident = incident.model_copy(update={"client_check": check})
+    saved = await services.ledger.save(run.model_copy(update={"policy": policy, "incident": incident}))
     return RunMessage(run_id=run_id, seq=saved.seq)
 
 

@@ -15,11 +15,12 @@ param(
     [string]$SecondRdp,
     [string]$ExpectedAddress,
     [string]$MyAddress,
-    [string]$Save
+    [string]$Save,
+    [int]$WaitS = 6
 )
 $ErrorActionPreference = 'Stop'
 $script:unavailable = @()
-$script:waitMs = 6000
+$script:waitMs = 1000 * [Math]::Max(1, [Math]::Min(60, $WaitS))
 
 function Get-Line([string]$Text) {
     $line = ($Text -replace '[\x00-\x1f\x7f]', ' ').Trim()

@@ -21,7 +21,7 @@ State = dict[str, Any]
 
 
 def _run(state: State, **parameters: str) -> dict[str, Any]:
-    result = shared_winps().run(SCRIPT.read_text(encoding="utf-8"), state, parameters)
+    result = shared_winps().run(SCRIPT.read_text(encoding="utf-8"), state, {"WaitS": "1", **parameters})
     assert set(result["not_simulated"]) <= {TLS}
     assert result["mutations"] == []
     return result

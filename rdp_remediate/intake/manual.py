@@ -44,7 +44,8 @@ def read_manual(
 
     Keys: `vm` (ARM id, or a name with `resource_group` and `subscription_id` as far as known), `client_address`,
     `user`, `dialled_address`, `dialled_port`, `client_check` (the document of `rdp-remediate
-    client-check`), `mode` (observe, approve or auto; it can only lower the mode) and `requested_by`. An unknown key is an error: a mistyped `mode` must not pass as no mode.
+    client-check`), `mode` (observe, approve or auto; it can only lower the mode) and
+    `requested_by`. An unknown key is an error: a mistyped `mode` must not pass as no mode.
 
     Args:
         body: The request body.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from rdp_remediate.errors import NotApplicableError, StoreError
 from rdp_remediate.facts import references
 from rdp_remediate.facts.boot import picture_type
+from rdp_remediate.facts.client_check import BEFORE_OUR_CHANGES
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.facts.policy import ResolvedMode, resolve_mode
 from rdp_remediate.further_reads import further_reads
@@ -219,6 +220,9 @@ def guest_failure(outcome: WriteOutcome) -> Unavailable | None:
 
 
 def _bundle(run: Run, services: Services, got: _Gathering, answer: JsonObject | None) -> Bundle:
+    if (check := run.incident.client_check) is not None and run.pass_number > 1:
+        got.miss("client_check", None, BEFORE_OUR_CHANGES)
+        check = None
     return Bundle(
         run_id=run.run_id,
         requested_by=run.incident.requested_by,
@@ -229,7 +233,7 @@ def _bundle(run: Run, services: Services, got: _Gathering, answer: JsonObject | 
         resources=got.resources,
         operations=got.operations,
         guest=answer,
-        client_check=run.incident.client_check,
+        client_check=check,
         changes=got.changes,
         unavailable=got.unavailable,
     )

@@ -19,7 +19,6 @@ from rdp_remediate.cli.progress import LiveProgress
 from rdp_remediate.errors import NotApplicableError, UsageError
 from rdp_remediate.lab.build import placeholders
 from rdp_remediate.lab.json_ops import substitute
-from rdp_remediate.lab.scenario import Scenario
 from rdp_remediate.lab.server import Lab
 from rdp_remediate.models.report import Report
 from rdp_remediate.models.run import Phase, Run, RunMessage
@@ -70,8 +69,8 @@ async def play(lab: Lab, services: Services, settings: Settings) -> tuple[Run, R
     """Sends the alert to the function code and works on the run as the queue would."""
     messages = await deliver_alert(lab, services, settings)
     run_id = messages[0].run_id
-    if lab.scenario.screenshot_class or lab.scenario.ask.principal_id:
-        messages = [await _tell(run_id, lab.scenario, services)]
+    if lab.scenario.screenshot_class or lab.scenario.client_check or lab.scenario.ask.principal_id:
+        messages = [await _tell(run_id, lab, services)]
     while messages:
         message = messages.pop(0)
         messages += await worker.advance_one(message, _ready(services))
@@ -88,14 +87,21 @@ async def play(lab: Lab, services: Services, settings: Settings) -> tuple[Run, R
     return ended, await report_of(ended, services) if ended.bundles else None
 
 
-async def _tell(run_id: str, scenario: Scenario, services: Services) -> RunMessage:
-    """Says what an alert cannot know: the boot picture as --boot-screen does, and the person as --principal-id does."""
+async def _tell(run_id: str, lab: Lab, services: Services) -> RunMessage:
+    """Says what a person brings, which an alert cannot know: --boot-screen, --client-check and --principal-id."""
     run = await services.ledger.claim(run_id, services.clock.now() + timedelta(seconds=10))
     if run is None:
         raise UsageError(f"run {run_id} is taken by somebody else")
-    policy = run.policy.model_copy(update={"boot_screen": scenario.screenshot_class})
-    target = run.target.model_copy(update={"principal_id": scenario.ask.principal_id})
-    saved = await services.ledger.save(run.model_copy(update={"policy": policy, "target": target}))
+    policy, incident = run.policy, run.incident
+    if lab.scenario.screenshot_class:
+        policy = policy.model_copy(update={"boot_screen": lab.scenario.screenshot_class})
+    if lab.scenario.client_check:
+        made_at = services.clock.now().isoformat().replace("+00:00", "Z")
+        check = {**substitute(lab.scenario.client_check, placeholders(lab.names)), "made_at": made_at}
+        incident = incident.model_copy(update={"client_check": check})
+    target = run.target.model_copy(update={"principal_id": lab.scenario.ask.principal_id})
+    told = {"policy": policy, "incident": incident, "target": target}
+    saved = await services.ledger.save(run.model_copy(update=told))
     return RunMessage(run_id=run_id, seq=saved.seq)
 
 

@@ -4,6 +4,7 @@ import argparse
 import getpass
 import json
 import os
+import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +85,12 @@ def add_commands(commands: Any) -> None:
         "--client-check", metavar="FILE", type=Path, help="what `client-check --save FILE` wrote on the user's computer"
     )
     command.add_argument(
+        "--write-rdp",
+        metavar="FILE",
+        type=Path,
+        help="write a fresh .rdp file where the user's own dials an old address or port; it holds no secret",
+    )
+    command.add_argument(
         "--boot-screen",
         metavar="CLASS",
         choices=[screen.value for screen in Screen],
@@ -100,7 +107,7 @@ def add_commands(commands: Any) -> None:
 async def run(options: argparse.Namespace) -> ExitCode:
     """Runs the command."""
     if options.bundle is not None or options.classic is not None:
-        return show(replay(options), options.output, explain=options.explain)
+        return _shown(replay(options), options)
     if not options.vm:
         raise UsageError("Name a VM, or a saved bundle with --bundle FILE.")
     settings = operator_settings(options)
@@ -119,7 +126,22 @@ async def run(options: argparse.Namespace) -> ExitCode:
     if report is None:
         reason = started.done.reason if started.done else "nothing could be collected"
         raise NotApplicableError(str(reason))
-    return show(report, options.output, explain=options.explain)
+    return _shown(report, options)
+
+
+def _shown(report: Report, options: argparse.Namespace) -> ExitCode:
+    """Prints the report and writes the fresh .rdp file that was asked for, if there is a right one to write."""
+    code = show(report, options.output, explain=options.explain)
+    if options.write_rdp is not None:
+        if report.rdp_file is None:
+            print("No .rdp file was written: what the user dials is not known to be old.", file=sys.stderr)
+            return code
+        try:
+            options.write_rdp.write_text(report.rdp_file, encoding="utf-8", newline="")
+        except OSError as failed:
+            raise UsageError(f"{options.write_rdp} cannot be written: {failed.strerror}.") from failed
+        print(f"A .rdp file for the right address is in {options.write_rdp}.", file=sys.stderr)
+    return code
 
 
 def operator_settings(options: argparse.Namespace) -> Settings:

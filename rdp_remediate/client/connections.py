@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import ipaddress
 import os
 import ssl
 
@@ -45,7 +46,7 @@ def _attempt(result: ProbeResult) -> Attempt:
         {
             "host": result.host,
             "port": result.port,
-            "address": result.peer,
+            "address": result.host if _is_address(result.host) else result.peer,
             "outcome": outcome,
             "thumbprint": result.cert.sha1 if result.cert else None,
             "issuer": _line(contents.issuer) if contents else None,
@@ -102,6 +103,14 @@ def _failed(failed: Exception) -> str:
     if type(failed).__name__ == "gaierror":
         return "not_resolved"
     return "unreachable" if isinstance(failed, OSError) and failed.errno in (101, 113, 10051, 10065) else "error"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _line(text: str) -> str:

@@ -16,6 +16,11 @@ MOST_AGE = timedelta(hours=24)
 MOST_AHEAD = timedelta(minutes=15)
 """How far the user's clock may be ahead."""
 
+BEFORE_OUR_CHANGES = Unavailable(
+    Reason.NOT_SUPPORTED, "the client check was made before this run changed something; run it again", "client_check"
+)
+"""In a later pass: what the user saw was before the repair and says nothing about it."""
+
 
 @dataclass(frozen=True)
 class ClientFacts:

@@ -2,6 +2,7 @@
 
 import difflib
 import ipaddress
+import json
 import re
 from datetime import datetime
 
@@ -27,12 +28,15 @@ _KEYS = (
     "principal_id",
     "dialled_address",
     "dialled_port",
+    "client_check",
     "mode",
     "requested_by",
 )
 _MODES: dict[str, RequestedMode] = {"observe": "observe", "approve": "approve", "auto": "auto"}
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-zA-Z0-9_](?:[a-zA-Z0-9_\-]{0,62})(?:\.[a-zA-Z0-9_][a-zA-Z0-9_\-]{0,62})*\.?")
 _MAX_NAME_LENGTH = 256
+_CLIENT_CHECK_SCHEMA = "rdp-remediate/client-check/1"
+_MOST_CLIENT_CHECK = 24 * 1024
 
 
 def read_manual(
@@ -41,9 +45,9 @@ def read_manual(
     """What a request starts.
 
     Keys: `vm` (ARM id, or a name with `resource_group` and `subscription_id` as far as known), `client_address`,
-    `user`, `principal_id` (that account's object id in Microsoft Entra ID), `dialled_address`, `dialled_port`, `mode`
-    (observe, approve or auto; it can only lower the mode) and `requested_by`. An unknown key is an error: a mistyped
-    `mode` must not pass as no mode.
+    `user`, `principal_id` (that account's object id in Microsoft Entra ID), `dialled_address`, `dialled_port`,
+    `client_check` (the document of `rdp-remediate client-check`), `mode` (observe, approve or auto; it can only lower the
+    mode) and `requested_by`. An unknown key is an error: a mistyped `mode` must not pass as no mode.
 
     Args:
         body: The request body.
@@ -78,6 +82,7 @@ def read_manual(
             principal_id=_principal(request),
             dialled_address=_dialled(request),
             dialled_port=_port(request),
+            client_check=_client_check(request),
             requested_mode=_mode(request),
             requested_by=who,
             summary=f"{plain(who or 'Somebody')} asked to look at {plain(vm)}.",
@@ -146,6 +151,18 @@ def _port(request: JsonObject) -> int | None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
         refuse("request.dialled_port is no port number from 1 to 65535")
+    return value
+
+
+def _client_check(request: JsonObject) -> JsonObject | None:
+    """The document as it came, bounded; it is a claim, and judgement reads it strictly or not at all."""
+    value = request.get("client_check")
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.get("schema") != _CLIENT_CHECK_SCHEMA:
+        refuse(f"request.client_check is no document of the schema {_CLIENT_CHECK_SCHEMA}")
+    if len(json.dumps(value)) > _MOST_CLIENT_CHECK:
+        refuse(f"request.client_check is larger than {_MOST_CLIENT_CHECK} characters")
     return value
 
 

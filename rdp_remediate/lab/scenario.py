@@ -88,6 +88,9 @@ class Scenario(_Part):
     screenshot_class: str | None = None
     guest_readable: bool = True
     sight: str | None = None
+    client_check: dict[str, Any] | None = Field(
+        default=None, description="what the user's computer saw, rdp-remediate/client-check/1 without made_at"
+    )
     ask: Ask
     expect: Expect
 
@@ -234,6 +237,7 @@ def _join(a: Scenario, b: Scenario) -> Scenario:
             "screenshot_class": _one("screenshot_class", a.screenshot_class, b.screenshot_class, names),
             "guest_readable": a.guest_readable and b.guest_readable,
             "sight": _one("sight", a.sight, b.sight, names),
+            "client_check": _one("client_check", a.client_check, b.client_check, names),
             "ask": _join_ask(a.ask, b.ask, names),
         }
     )

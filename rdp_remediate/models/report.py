@@ -212,6 +212,9 @@ class Report(Document):
     changes: list[dict[str, Any]] = []
     notes: list[str] = []
     paste: list[PasteBlock] = Field(default=[], description="commands for a person, where no channel or no fix does it")
+    rdp_file: str | None = Field(
+        default=None, description="a fresh .rdp file where the user's own dials an old address or port; no secret in it"
+    )
     timings: dict[str, float] = {}
     unavailable: list[UnavailableFact] = []
     deliveries: list[Delivery] = []

@@ -69,8 +69,24 @@ def isolate(facts: Facts, client: ClientFacts) -> Isolation:
         and question.same_entry(_plain(tried.value.address), tried.value.port)
     )
     proof = reachability(facts)
+    changed = _changed_since(facts, client)
+    if changed is not None:
+        return Isolation(client, entry, tried, same, None, changed)
     answers = proof.detail if proof.proof is not Proof.NONE else _answered(facts)
     return Isolation(client, entry, tried, same, answers, proof.detail)
+
+
+def _changed_since(facts: Facts, client: ClientFacts) -> str | None:
+    """That the network or the VM was changed after the check, so that what answers now may not have answered then."""
+    if isinstance(facts.changes, Unavailable):
+        return None
+    kinds = ("microsoft.network/", "microsoft.compute/virtualmachines/")
+    later = [one for one in facts.changes.value if one.at > client.at and one.operation.lower().startswith(kinds)]
+    if not later:
+        return None
+    last = later[-1]
+    name = last.resource_id.rsplit("/", 1)[-1]
+    return f"{last.operation} changed {name} after the client check; run it again"
 
 
 def own_addresses(facts: Facts) -> set[str]:

@@ -11,6 +11,7 @@ from rdp_remediate.models.report import Diagnosis, ProbeView, Report, Verdict
 from rdp_remediate.models.run import Run
 from rdp_remediate.report.notes import notes
 from rdp_remediate.report.quick_steps import quick_steps
+from rdp_remediate.report.rdp_file import fresh_rdp_file
 from rdp_remediate.report.ready_to_paste import paste_blocks
 
 
@@ -53,6 +54,7 @@ def build(
         changes=_changes(bundles),
         notes=notes(run, bundles, diagnoses, journal),
         paste=paste_blocks(run, bundles, diagnoses, journal),
+        rdp_file=fresh_rdp_file(last.findings, run.target.dialled_port) if last else None,
         timings=_timings(run, bundles, journal, at),
         unavailable=bundles[-1].unavailable if bundles else [],
         deliveries=run.deliveries,

@@ -106,3 +106,17 @@ def test_a_wrong_value_is_named(request_body: dict[str, Any], fault: str) -> Non
         _read(**request_body)
     assert str(caught.value).endswith("Nothing was started.")
     assert len(str(caught.value)) < 300
+
+
+def test_a_client_check_is_kept_as_a_claim() -> None:
+    document = {"schema": "rdp-remediate/client-check/1", "host": "vm1"}
+    assert only(_read(vm=vm_id("Web01"), client_check=document)).client_check == document
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x", [], {}, {"schema": "other/1"}, {"schema": "rdp-remediate/client-check/1", "host": "x" * 25_000}],
+)
+def test_what_is_no_client_check_is_refused(value: Any) -> None:
+    with pytest.raises(PayloadError, match="client_check"):
+        _read(vm=vm_id("Web01"), client_check=value)

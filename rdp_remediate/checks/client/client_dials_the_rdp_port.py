@@ -29,6 +29,7 @@ def client_dials_the_rdp_port(facts: Facts) -> Outcome:
             f"The client dialled port {facts.target.dialled_port}, but RDP is offered on port {question.port}, which is open "
             f"all the way: use mstsc /v:{host}:{question.port}.",
             dialled_port=facts.target.dialled_port,
+            address=question.entry.address if question.entry else None,
             rdp_port=question.port,
         )
     return passed(f"the client dials port {question.dialled_port}")

@@ -1,5 +1,7 @@
 """The user's network: what gets out of it, and what takes a handshake apart; each combination with its verdict."""
 
+from datetime import timedelta
+
 import pytest
 
 from rdp_remediate.models.report import Confidence, Diagnosis, FindingStatus
@@ -98,6 +100,15 @@ def test_the_handshake_ends_for_the_user_only(outcome: str) -> None:
     assert verdict(checked(target=attempt(outcome))) == ("broken", ["edge-proxy-or-ids"])
     unproven = (f.put("probes", value=[]), f.hide("guest.self_probe"))
     assert _not_hidden(diagnosis(checked(target=attempt(outcome)), *unproven))
+
+
+def test_what_was_changed_after_the_check_makes_it_old() -> None:
+    written = f.activity(
+        "Microsoft.Network/networkSecurityGroups/write", f.NIC_NSG, "mia@example.com", timedelta(minutes=5)
+    )
+    made_at = (f.at(f.healthy_json()) - timedelta(minutes=10)).isoformat()
+    assert _not_hidden(diagnosis(checked(target=SILENT, made_at=made_at), written))
+    assert finding(OUT, checked(target=SILENT), written).fault == "edge-outbound-rdp-blocked"
 
 
 def test_a_check_never_makes_a_rule() -> None:

@@ -31,7 +31,10 @@ def no_workspace(data: JsonObject) -> None:
     data["unavailable"].append({"fact": "logs", "reason": "not_configured", "detail": "none is set"})
 
 
-FORBIDDEN = hide("logs.brute_force")
+def forbidden(data: JsonObject) -> None:
+    data["unavailable"].append({"fact": "logs.brute_force", "reason": "forbidden", "detail": "403"})
+
+
 QUIET = f.failed_sign_ins(0)
 
 
@@ -40,7 +43,7 @@ QUIET = f.failed_sign_ins(0)
     [
         pytest.param((attack(),), id="the guest alone"),
         pytest.param((attack(), no_workspace), id="the guest, no workspace"),
-        pytest.param((attack(), FORBIDDEN), id="the guest, logs forbidden"),
+        pytest.param((attack(), forbidden), id="the guest, logs forbidden"),
         pytest.param((attack(), workspace(0)), id="the guest, a quiet workspace"),
         pytest.param((hide("guest.sign_ins"), workspace(100)), id="the workspace, guest unread"),
         pytest.param((QUIET, workspace(100)), id="the workspace, a quiet guest"),
@@ -59,7 +62,7 @@ def test_an_attack_refuses_what_is_exposing_and_says_what_to_do(shown: tuple[Cha
     ("shown", "why"),
     [
         pytest.param((hide("guest.sign_ins"),), "could not be counted", id="guest unread, no logs"),
-        pytest.param((hide("guest.sign_ins"), FORBIDDEN), "could not be counted", id="guest unread, logs forbidden"),
+        pytest.param((hide("guest.sign_ins"), forbidden), "could not be counted", id="guest unread, logs forbidden"),
         pytest.param(
             (hide("guest.sign_ins"), workspace(0)), "could not be counted", id="guest unread, quiet workspace"
         ),
@@ -81,7 +84,7 @@ def test_what_is_not_known_for_sure_waits_for_a_person(shown: tuple[Change, ...]
     assert [one for one in made.refusals if one.code == "brute_force"] == []
 
 
-@pytest.mark.parametrize("logs", [(), (no_workspace,), (FORBIDDEN,), (workspace(0),), (workspace(5),)])
+@pytest.mark.parametrize("logs", [(), (no_workspace,), (forbidden,), (workspace(0),), (workspace(5),)])
 def test_the_guests_own_count_suffices_without_a_workspace(logs: tuple[Change, ...]) -> None:
     (step,) = planned(*STOPPED, QUIET, *logs).steps
     assert step.approval is None

@@ -48,10 +48,6 @@ class SignInSection(Document):
     not_guessed: int = Field(
         default=0, description="of the failed: for another reason than a wrong name, a wrong password or a lockout"
     )
-    last_good: UtcTime | None = Field(
-        default=None,
-        description="the newest of a day, whoever it was: 4624 of type 10 or 7, or 1149; null: none or not looked for",
-    )
     asked: AskedSignIns | None = Field(default=None, description="null: nobody was asked about")
 
 

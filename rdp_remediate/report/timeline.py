@@ -83,15 +83,6 @@ def _sign_ins(facts: Facts) -> Iterator[TimelineEntry]:
     if asked and asked.authenticated:
         what = "NLA accepted the password"
         yield _entry(asked.authenticated, "sign_in", what, facts.target.user, vm, "Windows Security 4624 or RCM 1149")
-    if not isinstance(sign_ins, Unavailable) and sign_ins.value.last_good is not None:
-        yield _entry(
-            sign_ins.value.last_good,
-            "sign_in",
-            "the last Remote Desktop sign-in",
-            None,
-            vm,
-            "Windows RCM 1149 or Security 4624",
-        )
     for one in _seen(facts.logs.signed_in):
         come = f" from {one.address}" if one.address else ""
         yield _entry(one.at, "sign_in", f"a desktop was opened{come}", one.user, vm, "workspace SecurityEvent 4624")

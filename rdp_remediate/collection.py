@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from rdp_remediate import log_reads
 from rdp_remediate.errors import NotApplicableError, StoreError
 from rdp_remediate.facts import references
 from rdp_remediate.facts.boot import picture_type
@@ -63,6 +64,7 @@ class _Gathering:
     resources: dict[str, JsonObject] = field(default_factory=dict)
     operations: dict[str, dict[str, JsonObject]] = field(default_factory=dict)
     changes: list[JsonObject] = field(default_factory=list)
+    logs: dict[str, list[JsonObject]] = field(default_factory=dict)
     unavailable: list[UnavailableFact] = field(default_factory=list)
 
     def miss(self, fact: str, resource_id: str | None, why: Unavailable) -> None:
@@ -151,6 +153,8 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
         guest = group.create_task(_start_guest(run, services, got, machine, answer))
         group.create_task(_network(services, got, machine, run.target.dialled_address))
         group.create_task(_surroundings(services, got, vm_id))
+        if run.tier >= 2:  # a hint asks no logs
+            group.create_task(log_reads.read_logs(services, run.target, got.logs, got.unavailable))
         if references.is_running(machine) and not references.agent_is_ready(machine):
             group.create_task(_operation(services, got, Operation.BOOT_LOG, vm_id, PLAIN_S))
             group.create_task(_boot_picture(run, services, got))
@@ -234,6 +238,7 @@ def _bundle(run: Run, services: Services, got: _Gathering, answer: JsonObject | 
         operations=got.operations,
         guest=answer,
         client_check=check,
+        logs=got.logs,
         changes=got.changes,
         unavailable=got.unavailable,
     )
@@ -361,6 +366,7 @@ async def _surroundings(services: Services, got: _Gathering, vm_id: str) -> None
             (Operation.RESOURCE_HEALTH, vm_id),
             (Operation.RESOURCE_ANNOTATIONS, vm_id),
             (Operation.LOCKS, vm_id),
+            (Operation.RESOURCE_CHANGES, "/".join(vm_id.split("/")[:5])),
             (Operation.JIT_POLICIES, subscription),
             (Operation.BASTION_HOSTS, subscription),
         ):

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from rdp_remediate.facts.accounts import DOMAIN_CONTROLLER_ROLES, under_attack
+from rdp_remediate.facts.accounts import DOMAIN_CONTROLLER_ROLES
+from rdp_remediate.facts.attack import attack_in_progress, attack_possible
 from rdp_remediate.facts.closings import together
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.guest import TERM_SERVICE, GuestFacts
@@ -69,6 +70,8 @@ def plan(facts: Facts, findings: Sequence[Finding], history: History = History()
     reset = last_resort.last_resort(facts, findings)
     if isinstance(reset, Draft) and last_resort.NAME in history.done_fixes:
         reset = Refused("came_back", "It was sent in this run already, and RDP still does not answer.")
+    if isinstance(reset, Draft):
+        reset = _under_attack(reset, facts, _RESET) or reset
     if isinstance(reset, Refused):
         refusals.append(_refusal(last_resort.NAME, reset))
     elif reset is not None:
@@ -115,6 +118,8 @@ def _apply(one: Fix, facts: Facts, findings: list[Finding], history: History) ->
             elif yielded.kind in RESTARTS and history.restarted:
                 # What would follow it in its group goes with it.
                 return [], [_refusal(fault, Refused("restarted_once", _RESTARTED)) for fault in faults]
+            elif reason := _under_attack(yielded, facts, one):
+                return [], [_refusal(fault, reason) for fault in faults]
             else:
                 steps.append(_step(one, yielded, facts, findings, history))
     except UnseenError as unseen:
@@ -180,7 +185,7 @@ def _step(one: Fix, draft: Draft, facts: Facts, findings: list[Finding], history
         draft.always_ask,
         *_deliberate(one, facts),
         _people(draft, facts),
-        _attack(draft, facts) if draft.opens else None,
+        attack_possible(facts) if draft.opens else None,
         waiting_updates(draft, facts.guest),
         _likely(findings),
         _reopened(draft, history),
@@ -304,14 +309,19 @@ def _people(draft: Draft, facts: Facts) -> str | None:
     return None
 
 
-def _attack(draft: Draft, facts: Facts) -> str | None:
-    del draft
-    sign_ins = facts.guest.sign_ins
-    if isinstance(sign_ins, Unavailable):
-        return f"failed sign-ins could not be counted ({sign_ins.detail}), so an attack cannot be ruled out"
-    if under_attack(sign_ins.value):
-        return f"{sign_ins.value.failed} failed sign-ins in {sign_ins.value.window_s // 60} minutes: a brute force may be going on"
-    return None
+def _under_attack(draft: Draft, facts: Facts, one: Fix) -> Refused | None:
+    """Nothing lets in an address outside the sources while passwords are being guessed, whoever approves."""
+    if not draft.opens:
+        return None
+    seen = attack_in_progress(facts)
+    if seen is None or (draft.risk is not Risk.EXPOSING and not (_lets_in(draft, one) and _exposed(facts))):
+        return None
+    return Refused(
+        "brute_force",
+        f"Somebody is guessing passwords ({seen}), and this would let in addresses outside the configured sources. Use Bastion, "
+        "just-in-time access or the VPN; or let the NSG's rule admit the configured sources only and run this again.",
+        "the owner of the NSG",
+    )
 
 
 def _likely(findings: list[Finding]) -> str | None:

@@ -34,6 +34,7 @@ class Operation(StrEnum):
     TAGS = "tags"  # by scope (subscription or resource group): {"tag": "value"}
     BASTION_HOSTS = "bastion_hosts"  # by subscription id path: {"value": […]}
     BOOT_LOG = "boot_log"  # by VM id: {"text": "…"} the tail of the serial log; no URL is kept
+    RESOURCE_CHANGES = "resource_changes"  # by resource group id: Resource Graph resourcechanges of 7 days
     ACTIVITY = "activity"  # by resource id: activity-log events of the last 7 days, {"value": […]}
     ADDRESS_OWNERS = (
         "address_owners"  # by subscription id path plus arguments addresses, group: {"value": [{id, type, …}]}

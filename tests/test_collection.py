@@ -41,8 +41,9 @@ async def test_everything_on_the_path_is_read_and_keyed_in_lower_case() -> None:
         "jit_policies",
         "locks",
         "bastion_hosts",
+        "resource_changes",
     }
-    assert collected.bundle.unavailable == []
+    assert [(one.fact, one.reason) for one in collected.bundle.unavailable] == [("logs", "not_configured")]
     assert isinstance(collected.guest, Started)
     assert collected.mode.mode is Mode.AUTO
 
@@ -54,10 +55,11 @@ async def test_each_refused_read_is_a_fact_and_the_rest_goes_on() -> None:
         on = stage()
         on.world.refused[key] = Reason.FORBIDDEN
         collected = await _collect(on)
-        assert {reason for _, reason in _missing(collected)} == {"forbidden"}, key
+        refused = _missing(collected) - {("logs", "not_configured")}
+        assert {reason for _, reason in refused} == {"forbidden"}, key
         assert collected.bundle.resources[f.VM.lower()]
         if key != f.NIC.lower():
-            assert len(collected.bundle.unavailable) == 1, key
+            assert len(collected.bundle.unavailable) == 2, key
 
 
 async def test_an_unread_activity_log_is_not_an_empty_one() -> None:
@@ -179,10 +181,11 @@ async def test_the_guest_answer_or_its_reason_completes_a_bundle() -> None:
     assert answered.guest == {"schema": "x"}
     first = with_guest(bundle, Unavailable(Reason.BUSY, "busy", "guest"))
     second = with_guest(first, Unavailable(Reason.TIMEOUT, "slow", "guest"))
-    assert [(item.fact, item.reason) for item in second.unavailable] == [("guest", "timeout")]
-    assert bundle.unavailable == []
+    assert [(item.fact, item.reason) for item in second.unavailable[-1:]] == [("guest", "timeout")]
+    assert len(second.unavailable) == len(bundle.unavailable) + 1
+    assert [item.fact for item in bundle.unavailable] == ["logs"]
     sliced = with_second_slice(bundle, Unavailable(Reason.TIMEOUT, "slow", "guest"))
-    assert [item.fact for item in sliced.unavailable] == ["guest_slice2"]
+    assert [item.fact for item in sliced.unavailable[-1:]] == ["guest_slice2"]
 
 
 def test_why_a_run_command_that_did_not_start_gives_no_answer() -> None:

@@ -11,6 +11,7 @@ from rdp_remediate.facts.client_check import ClientFacts, read_client
 from rdp_remediate.facts.evidence import Evidence, objects, parsed
 from rdp_remediate.facts.gateways import Connection, read_connections, read_private_dns
 from rdp_remediate.facts.guest import GuestFacts, read_guest
+from rdp_remediate.facts.logs import Logs, read_logs
 from rdp_remediate.facts.network import NetworkFacts, parse_network
 from rdp_remediate.facts.network_watcher import NetworkWatcher, read_network_watcher
 from rdp_remediate.facts.platform_health import (
@@ -22,6 +23,7 @@ from rdp_remediate.facts.platform_health import (
     read_refusals,
 )
 from rdp_remediate.facts.probes import ProbeFact, read_probes
+from rdp_remediate.facts.resource_changes import ResourceChange, read_resource_changes
 from rdp_remediate.facts.roles import Role, read_roles
 from rdp_remediate.facts.vm_access import VmAccess, read_vm_access
 from rdp_remediate.models.base import JsonObject
@@ -64,6 +66,8 @@ class Facts:
     guest: GuestFacts
     probes: tuple[ProbeFact, ...]
     changes: Fact[list[platform.Change]]
+    resource_changes: Fact[list[ResourceChange]]
+    logs: Logs
     refusals: Fact[list[Refusal]]
     health: Fact[Health]
     annotations: Fact[list[Annotation]]
@@ -138,6 +142,10 @@ def read_facts(bundle: Bundle) -> Facts:
         guest=read_guest(bundle.guest, evidence.missing("guest"), bundle.collected_at),
         probes=read_probes(bundle.probes),
         changes=_activity(bundle, evidence, platform.read_changes),
+        resource_changes=parsed(
+            evidence.operation("resource_changes", "/".join(vm_id.split("/")[:5])), read_resource_changes
+        ),
+        logs=read_logs(bundle, evidence),
         refusals=_activity(bundle, evidence, read_refusals),
         health=parsed(evidence.operation("resource_health", vm_id), read_health),
         annotations=parsed(evidence.operation("resource_annotations", vm_id), read_annotations),

@@ -101,6 +101,7 @@ class Change:
     caller: str
     kind: Literal["person", "automation", "unknown"]
     principal_ids: tuple[str, ...]
+    correlation_id: str | None = None
 
 
 def read_vm(raw: JsonObject) -> VirtualMachine:
@@ -204,6 +205,7 @@ def read_changes(events: Sequence[JsonObject]) -> list[Change]:
                 caller=caller,
                 kind=_kind(caller, claims or {}),
                 principal_ids=_principals(caller, claims or {}),
+                correlation_id=str(event.get("correlationId") or "") or None,
             )
         )
     return sorted(found, key=lambda change: change.at)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from rdp_remediate.lab import arm_inventory
+from rdp_remediate.lab import arm_inventory, log_tables
 from rdp_remediate.lab.arm_http import ArmError, Call, Reply, Route
 from rdp_remediate.lab.arm_monitor import full_event
 from rdp_remediate.lab.healthy import stable_guid
@@ -171,10 +171,6 @@ def _sign_ins(world: World) -> list[Row]:
     return rows
 
 
-def _no_rows(_: World) -> list[Row]:
-    return []
-
-
 def _strings(names: str) -> dict[str, str]:
     return dict.fromkeys(names.split(), "string")
 
@@ -210,16 +206,6 @@ LOG_TABLES = {
             ),
         },
         _sign_ins,
-    ),
-    "flows": Table(
-        {
-            "TimeGenerated": "datetime",
-            **_strings(
-                "SrcIp DestIp SrcPublicIps FlowDirection FlowStatus FlowType AclRule AclGroup L4Protocol DestVm"
-            ),
-            "DestPort": "int",
-        },
-        _no_rows,
     ),
 }
 
@@ -312,13 +298,18 @@ def _concerns(resource_id: str, world: World) -> bool:
     return resource_id in {i.lower() for i in world.names.role_ids.values()} or resource_id in world.resources
 
 
+def _log_table(name: str) -> Table | None:
+    found = log_tables.TABLES.get(name)
+    return Table(*found) if found else None
+
+
 async def log_analytics(call: Call) -> Reply:
     """POST /v1/workspaces/{id}/query: one table PrimaryResult; an unknown query gets the service's 400."""
     if call.params["workspace"].lower() != call.world.names.workspace.lower():
         raise ArmError(404, "WorkspaceNotFoundError", "The workspace could not be found.")
     query = str(call.json().get("query", ""))
     name = _name(query)
-    table = LOG_TABLES.get(name or "")
+    table = LOG_TABLES.get(name or "") or _log_table(name or "")
     columns = _projection(query, table) if table else None
     if table is None or columns is None:
         error = ArmError(400, "BadArgumentError", "The request had some invalid properties")

@@ -26,7 +26,16 @@ from pydantic import ValidationError
 
 from rdp_remediate import __version__
 from rdp_remediate.errors import InternalError
-from rdp_remediate.logs.rows import SignInRow
+from rdp_remediate.logs.rows import (
+    AgentRow,
+    BruteForceRow,
+    DeniedFlowRow,
+    GuestEventRow,
+    HeartbeatRow,
+    ReasonRow,
+    SignedInRow,
+    SignInRow,
+)
 from rdp_remediate.models.base import Document, JsonObject
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
 from rdp_remediate.ports import LogQueries
@@ -51,7 +60,14 @@ class Query:
 
 
 QUERIES: Mapping[str, Query] = {
+    "agent": Query(("vm_id",), AgentRow),
+    "brute_force": Query(("vm_id",), BruteForceRow),
+    "denied_flows": Query(("vm_id", "rdp_port"), DeniedFlowRow),
+    "guest_events": Query(("vm_id",), GuestEventRow),
+    "heartbeat": Query(("vm_id",), HeartbeatRow),
+    "sign_in_reasons": Query(("vm_id",), ReasonRow),
     "sign_ins": Query(("vm_id",), SignInRow),
+    "signed_in": Query(("vm_id",), SignedInRow),
 }
 
 _BY_STATUS = {

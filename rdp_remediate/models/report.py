@@ -185,6 +185,33 @@ class QuickStep(Document):
     command: str | None = Field(default=None, description="ready for a person; nothing runs it by itself")
 
 
+class TimelineEntry(Document):
+    """One thing that happened, as a log tells it."""
+
+    at: UtcTime
+    kind: Literal["sign_in", "change", "guest_event", "failure", "denied"]
+    what: str
+    by: str | None = Field(default=None, description="exactly as the log names them; null: the log names nobody")
+    resource_id: str | None = None
+    link: str | None = Field(default=None, description="the resource in the Azure portal")
+    source: str = Field(description="the log that tells it")
+    explains: str | None = Field(
+        default=None, description="why this explains the cause; null: it does not, as far as was seen"
+    )
+
+
+class Timeline(Document):
+    """What changed since RDP last worked, oldest first. A source that could not be read is named, never taken as quiet."""
+
+    headline: str
+    last_good: UtcTime | None = None
+    failing_since: UtcTime | None = Field(
+        default=None, description="the first failure that was seen; it may have begun before"
+    )
+    entries: list[TimelineEntry] = []
+    unread: list[str] = []
+
+
 class Report(Document):
     """What people and machines read about one run."""
 
@@ -209,7 +236,8 @@ class Report(Document):
     )
     actions: list[JournalEntry] = []
     probes: dict[str, list[ProbeView]] = Field(default={}, description="before and after")
-    changes: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = Field(default=[], description="the activity log alone; timeline joins every source")
+    timeline: Timeline | None = Field(default=None, description="null before anything was collected")
     notes: list[str] = []
     paste: list[PasteBlock] = Field(default=[], description="commands for a person, where no channel or no fix does it")
     rdp_file: str | None = Field(

@@ -13,6 +13,7 @@ from rdp_remediate.report.notes import notes
 from rdp_remediate.report.quick_steps import quick_steps
 from rdp_remediate.report.rdp_file import fresh_rdp_file
 from rdp_remediate.report.ready_to_paste import paste_blocks
+from rdp_remediate.report.timeline import timeline
 
 
 def build(
@@ -52,6 +53,7 @@ def build(
         actions=list(journal),
         probes=_probes(diagnoses),
         changes=_changes(bundles),
+        timeline=timeline(bundles[-1], diagnoses[0], run.incident.occurred_at) if bundles and diagnoses else None,
         notes=notes(run, bundles, diagnoses, journal),
         paste=paste_blocks(run, bundles, diagnoses, journal),
         rdp_file=fresh_rdp_file(last.findings, run.target.dialled_port) if last else None,

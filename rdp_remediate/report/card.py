@@ -76,6 +76,7 @@ def _sections(report: Report) -> list[_Section]:
         _Section("Changed", done, hint=f" - undo all of it: {undo}" if undo else ""),
         _Section("Waits for a person", waits or [approve_command(report, one) for one in report.waiting]),
         _Section("Not repaired here", sections.refusals(report)),
+        _Section("What changed since it worked", sections.timeline(report, 3)),
         _Section("By hand", [f"{fault}: {steps}" for fault, steps in sections.by_hand(report)]),
         _Section("Ready to paste", paste),
         _Section("Planned, not done" if report.actions else "Would be changed (nothing was)", planned),

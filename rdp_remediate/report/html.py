@@ -7,6 +7,7 @@ from rdp_remediate.models.report import PathView, ProbeView, Report
 from rdp_remediate.report import deciding, sections
 from rdp_remediate.report.drawing import SYMBOLS, Mark, Segment, segments
 from rdp_remediate.report.page_style import CSS
+from rdp_remediate.report.timeline_drawing import drawn
 from rdp_remediate.report.wording import QUICK_WORDS, VERDICT_WORDS, approve_command, clock, last_name, plain
 
 _BOX = (136, 58)
@@ -29,6 +30,7 @@ def page(report: Report) -> str:
             f'<p class="lead">{_text(report.verdict.headline)}</p>',
             f"<p>Proof: {_text(sections.proof_line(report))}</p></header>",
             *_paths(report),
+            *_section("What changed since it worked", drawn(report.timeline)),
             *_section("Changed", _actions(report)),
             *_section("Waits for a person", _waiting(report)),
             *_section("Planned, not done" if report.actions else "Would be changed (nothing was)", _open(report)),

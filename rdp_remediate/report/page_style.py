@@ -32,6 +32,15 @@ svg line { stroke: var(--dim); stroke-width: 2; }
 svg .ok rect { stroke: var(--ok); } svg .ok .mark { fill: var(--ok); }
 svg .broken rect { stroke: var(--broken); stroke-width: 4; } svg .broken .mark { fill: var(--broken); font-weight: 700; }
 svg .care rect { stroke: var(--care); stroke-dasharray: 5 3; } svg .care .mark { fill: var(--care); }
+.timeline { list-style: none; margin: .5rem 0 .5rem .4rem; padding: 0; border-left: 2px solid var(--line); }
+.timeline li { position: relative; padding-left: 1.1rem; }
+.timeline li::before { content: ""; position: absolute; left: -.42rem; top: .4rem; width: .7rem; height: .7rem;
+  border-radius: 50%; background: var(--paper); border: 2px solid var(--dim); box-sizing: border-box; }
+.timeline .sign_in::before { border-color: var(--ok); background: var(--ok); }
+.timeline .failure::before, .timeline .denied::before { border-color: var(--broken); }
+.timeline .explains { border-left: .25rem solid var(--broken); margin-left: -2px; font-weight: 600; }
+.timeline .explains::before { border-color: var(--broken); background: var(--broken); left: -.6rem; }
+.timeline time { font-variant-numeric: tabular-nums; } .timeline .dim { font-weight: 400; }
 svg.narrow { display: none; }
 @media (max-width: 40rem) { svg.broad { display: none; } svg.narrow { display: block; } body { padding: .7rem; } }
 """

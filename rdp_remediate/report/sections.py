@@ -3,7 +3,8 @@
 from rdp_remediate.models.bundle import UnavailableFact
 from rdp_remediate.models.plan import JournalEntry, Outcome, Step
 from rdp_remediate.models.report import Finding, FindingStatus, PasteBlock, Report
-from rdp_remediate.report.wording import OUTCOME_WORDS, PROOF_WORDS, QUICK_WORDS, REASON_WORDS, last_name, plain
+from rdp_remediate.report.timeline_words import line
+from rdp_remediate.report.wording import OUTCOME_WORDS, PROOF_WORDS, QUICK_WORDS, REASON_WORDS, clock, last_name, plain
 
 _TROUBLE = (Outcome.FAILED, Outcome.OUTCOME_UNKNOWN, Outcome.STALE)
 
@@ -181,7 +182,25 @@ def unseen(report: Report) -> list[str]:
         for f in report.findings
         if f.status is FindingStatus.ERROR
     ]
-    return out + [_unavailable(one) for one in report.unavailable]
+    # That no workspace is set is said once, beside the timeline, where it would have helped.
+    return out + [_unavailable(one) for one in report.unavailable if one.fact != "logs"]
+
+
+def timeline(report: Report, most: int = 12) -> list[str]:
+    """What changed since RDP worked: the headline, the newest entries and whatever explains the cause, what was not read.
+
+    Empty where nothing was logged at all.
+    """
+    told = report.timeline
+    if told is None or not told.entries:
+        return []
+    newest = told.entries[-most:]
+    shown = [one for one in told.entries if one.explains or one.at == told.last_good or one in newest]
+    out = [plain(told.headline)]
+    for one in shown:
+        mark = "▶ " if one.explains else ""
+        out.append(f"{clock(one.at)} {mark}{line(one)}{f' - {plain(one.explains)}' if one.explains else ''}")
+    return out + [plain(one) for one in told.unread]
 
 
 def _follows(finding: Finding, report: Report) -> bool:

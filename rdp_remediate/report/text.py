@@ -27,6 +27,7 @@ def lines(report: Report, *, explain: bool = False) -> list[str]:
     out += _wrapped(plain(report.verdict.headline), "  ")
     out += _wrapped(f"Proof: {sections.proof_line(report)}", "  ")
     out += ["", *_pictures(report)]
+    out += _section("What changed since it worked", _bullets(sections.timeline(report)))
     out += _section("Changed", _actions(report))
     out += _section("Waits for a person", _waiting(report))
     out += _section("Would be changed (nothing was)" if not report.actions else "Planned, not done", _open(report))

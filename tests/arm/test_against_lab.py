@@ -13,7 +13,7 @@ from rdp_remediate.arm.retry import RetryTimes
 from rdp_remediate.arm.writes import AzureWrites
 from rdp_remediate.facts.roles import read_roles
 from rdp_remediate.lab.server import Lab
-from rdp_remediate.logs.queries import AzureLogQueries
+from rdp_remediate.logs.queries import QUERIES, AzureLogQueries
 from rdp_remediate.models.fact import Observed, Reason, Unavailable
 from rdp_remediate.ports import Completed, Operation, OutcomeUnknown, Rejected, Started, WriteOutcome
 from tests.arm.conftest import FAST
@@ -103,6 +103,7 @@ async def test_every_operation_is_answered(lab: Lab, reads: AzureReads) -> None:
         Operation.BASTION_HOSTS: subscription,
         Operation.BOOT_LOG: ids["vm"],
         Operation.ACTIVITY: ids["nic_nsg"],
+        Operation.RESOURCE_CHANGES: lab.names.group_id,
         Operation.FIND_VM: subscription,
         Operation.SUBSCRIPTION: subscription,
         Operation.PERMISSIONS: ids["vm"],
@@ -267,6 +268,23 @@ async def test_sign_ins_are_asked_by_name(lab: Lab) -> None:
     await credential.close()
     assert isinstance(fact, Observed), fact
     assert fact.value == [], "the small guest has no events"
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+async def test_every_query_gets_rows_of_its_model(lab: Lab, name: str) -> None:
+    credential = managed_identity()
+    logs = AzureLogQueries(
+        credential, lab.names.workspace, endpoint=f"{lab.arm_url}/v1", connection_verify=str(lab.ca_file)
+    )
+    given = {"vm_id": lab.vm_id, "rdp_port": "3389"}
+    fact = await logs.run(name, {key: given[key] for key in QUERIES[name].parameters})
+    await logs.close()
+    await credential.close()
+    assert isinstance(fact, Observed), fact
+    if name == "brute_force":
+        assert fact.value == [{"Seen": 0, "Guesses": 0, "Sources": 0, "LastAt": None}]
+    if name == "heartbeat":
+        assert fact.value[0]["OSType"] == "Windows"
 
 
 async def test_lab_that_ends_in_mid_run_is_unreachable_not_a_traceback(

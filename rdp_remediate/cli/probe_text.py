@@ -38,7 +38,8 @@ def endpoint(result: ProbeResult) -> str:
 
 def _row(result: ProbeResult) -> tuple[str, ...]:
     certificate = result.cert.sha1[:_CERTIFICATE_SHOWN] + "…" if result.cert is not None else ""
-    security = " ".join(filter(None, (_SECURITY.get(result.selected or "", result.selected), result.tls_version)))
+    selected = "" if result.selected == "tls" and result.tls_version else result.selected or ""
+    security = " ".join(filter(None, (_SECURITY.get(selected, selected), result.tls_version)))
     return (
         endpoint(result),
         result.verdict.value,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rdp_remediate.probe import x224
+from rdp_remediate.probe.attempt import Attempt
 from rdp_remediate.probe.outcome import Outcome, ProbeVerdict, Stage
 from rdp_remediate.probe.prober import Prober
 from rdp_remediate.probe.result import Identity, ProbeFinding, ProbeResult
@@ -146,3 +148,33 @@ async def test_shadow_that_refuses_everything(shadow_servers: ShadowServers) -> 
     assert (result.outcome, result.verdict) == (Outcome.NEG_FAILURE_OTHER, ProbeVerdict.DEGRADED)
     assert result.neg_failure == "SSL_REQUIRED_BY_SERVER"
     assert (result.attempts, result.findings) == (1, ())
+
+
+async def test_shadow_left_to_itself_takes_tls(shadow_servers: ShadowServers) -> None:
+    result = await probe(shadow_servers.get("negotiate"))
+    assert (result.outcome, result.selected, result.nla_required) == (Outcome.TLS_OK, "tls", False)
+
+
+@pytest.mark.parametrize(
+    ("offered", "neg_failure"),
+    [(x224.SecurityProtocol.SSL, "HYBRID_REQUIRED_BY_SERVER"), (x224.SecurityProtocol(0), "HYBRID_REQUIRED_BY_SERVER")],
+)
+async def test_shadow_that_insists_on_nla_refuses_less(
+    shadow_nla: RealServer, offered: x224.SecurityProtocol, neg_failure: str
+) -> None:
+    result = await Attempt(LOOPBACK, shadow_nla.port, TIMES, offered=offered).run()
+    assert (result.outcome, result.neg_failure) == (Outcome.NEG_FAILURE_OTHER, neg_failure)
+
+
+async def test_xrdp_disconnects_in_place_of_an_answer_that_it_does_not_have(xrdp_servers: XrdpServers) -> None:
+    server = xrdp_servers.get("tls", layer="tls")
+    result = await Attempt(LOOPBACK, server.port, TIMES, offered=x224.SecurityProtocol.RDSAAD).run()
+    assert (result.outcome, result.verdict, result.x224_answered) == (Outcome.X224_REFUSED, ProbeVerdict.DEGRADED, True)
+
+
+async def test_what_nmap_takes_for_nla_on_standard_rdp_is_not_taken_for_it_here(xrdp_servers: XrdpServers) -> None:
+    # nmap's rdp-enum-encryption counts any negotiation response as success; what was selected has to be read.
+    result = await Attempt(
+        LOOPBACK, xrdp_servers.get("rdp", layer="rdp").port, TIMES, offered=x224.SecurityProtocol.HYBRID
+    ).run()
+    assert (result.outcome, result.selected) == (Outcome.STANDARD_RDP, "rdp")

@@ -133,6 +133,18 @@ class ProbeView(Document):
     result: JsonObject = {}
 
 
+class VantageView(Document):
+    """One vantage in the table of who reaches what; what it means holds for this outcome alone."""
+
+    vantage: str
+    source: str | None
+    address: str
+    port: int
+    path_verdict: str | None
+    outcome: Literal["reaches", "does_not", "says_nothing"]
+    meaning: str
+
+
 class Diagnosis(Document):
     """What judgement concluded from one bundle."""
 
@@ -140,6 +152,8 @@ class Diagnosis(Document):
     verdict: Verdict
     paths: list[PathView] = []
     probes: list[ProbeView] = []
+    vantages: list[VantageView] = []
+    contradictions: list[str] = []
 
 
 class Delivery(Document):
@@ -206,6 +220,9 @@ class Report(Document):
     )
     actions: list[JournalEntry] = []
     probes: dict[str, list[ProbeView]] = Field(default={}, description="before and after")
+    vantages: list[VantageView] = Field(
+        default=[], description="who reaches RDP and who does not, from the last pass; no outcome is a proof by itself"
+    )
     changes: list[dict[str, Any]] = []
     notes: list[str] = []
     paste: list[PasteBlock] = Field(default=[], description="commands for a person, where no channel or no fix does it")

@@ -50,6 +50,7 @@ def build(
         quick_steps=quick_steps(run, bundles, diagnoses, journal),
         actions=list(journal),
         probes=_probes(diagnoses),
+        vantages=last.vantages if last else [],
         changes=_changes(bundles),
         notes=notes(run, bundles, diagnoses, journal),
         paste=paste_blocks(run, bundles, diagnoses, journal),

@@ -29,7 +29,16 @@ class Wait(Document):
     operation_id: str | None = Field(default=None, description="row in the store that holds the poll state")
     purpose: (
         Literal[
-            "collect", "slice", "repair", "start_vm", "restart_vm", "vm_access", "delete_extension", "settle", "busy"
+            "collect",
+            "slice",
+            "repair",
+            "start_vm",
+            "restart_vm",
+            "vm_access",
+            "delete_extension",
+            "settle",
+            "busy",
+            "neighbour",
         ]
         | None
     ) = None

@@ -155,7 +155,8 @@ def vantages(report: Report) -> list[str]:
 
 
 def _several(report: Report) -> bool:
-    return len({one.vantage for one in report.vantages}) > 1
+    vantages_seen = {one.vantage for one in report.vantages}
+    return len(vantages_seen) > 1 or bool(vantages_seen - {"app", "cli"})
 
 
 def other_findings(report: Report) -> list[str]:

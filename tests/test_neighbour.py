@@ -15,7 +15,7 @@ from rdp_remediate.pipeline import report_of
 from rdp_remediate.ports import NeighbourRequest, Started, WriteOutcome
 from tests import factories as f
 from tests.factories import Change
-from tests.fakes import BUSY
+from tests.fakes import BUSY, FakeProber
 from tests.stage import Stage, played, stage
 
 NEAR = f"{f.GROUP}/providers/Microsoft.Compute/virtualMachines/vm2"
@@ -90,10 +90,7 @@ def _stage(near: Near, *changes: Change, **settings: Any) -> Stage:
     return on
 
 
-class _Silent:
-    def __init__(self, world: Any) -> None:
-        self.asked: list[tuple[str, int]] = []
-
+class _Silent(FakeProber):
     async def probe(self, address: str, port: int, *, computer_name: str | None = None) -> JsonObject:
         self.asked.append((address, port))
         data = f.healthy_json()

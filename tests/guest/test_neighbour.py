@@ -233,3 +233,17 @@ def test_nothing_but_a_run_id_an_address_and_a_port_gets_into_the_parameter(
 ) -> None:
     with pytest.raises(InternalError):
         neighbour_body(NeighbourRequest(run_id, True, address, port))
+
+
+@pytest.mark.parametrize("flags", [("--target", "2016"), ("--target", "2022"), ("--target", "2016", "--read-only")])
+def test_the_powershell_script_is_clean_and_only_reads(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    script = tmp_path / "neighbour.ps1"
+    script.write_text(neighbour_script(windows=True), encoding="ascii")
+    assert [one for one in shared_winps().check(script, *flags) if one["severity"] == "error"] == []
+
+
+@pytest.mark.parametrize("windows", [True, False])
+def test_no_line_holds_a_backslash_n_which_run_command_may_turn_into_a_newline(windows: bool) -> None:
+    text = neighbour_script(windows=windows)
+    assert text.isascii()
+    assert [line for line in text.splitlines() if "\\n" in line] == []

@@ -7,7 +7,7 @@ $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
 
 # include request.ps1
-# include wire.ps1
+# include ascii_json.ps1
 # include full_language.ps1
 
 $answer = @{schema = 'rdp-remediate/neighbour/1'; run_id = ''; address = ''; port = 0; tcp = $null; x224 = $null

@@ -14,7 +14,8 @@ answer() {
         "$2" "$6" "$3" "$1" "$4" "$5")
     # The trailer of gzip begins with the CRC-32 of its input, lowest byte first (RFC 1952).
     sum=$(printf '%s' "$payload" | gzip -c | tail -c 8 | od -An -tx1 -N4 | sed 's/^ *\(..\) \(..\) \(..\) \(..\).*$/\4\3\2\1/')
-    printf '#rdpr1 p 1 %s %s %s#end\n' "$sum" "${#payload}" "$payload"
+    printf '#rdpr1 p 1 %s %s %s#end' "$sum" "${#payload}" "$payload"
+    echo
     exit 0
 }
 
@@ -27,9 +28,9 @@ case $((${#request} % 4)) in 2) pad='==' ;; 3) pad='=' ;; *) pad='' ;; esac
 json=$(printf '%s%s' "$request" "$pad" | tr '_-' '/+' | base64 -d 2>/dev/null) || refuse 'the request is not base64url'
 # The request is ours and compact: exactly this form is read, and nothing of it is ever evaluated.
 form='^{"schema":"rdp-remediate\/guest-request\/1","run_id":"\([A-Za-z0-9._:-]\{1,120\}\)","address":"\([0-9a-f.:]\{2,45\}\)","port":\([0-9]\{1,5\}\)}$'
-run=$(printf '%s\n' "$json" | sed -n "s/$form/\1/p")
-address=$(printf '%s\n' "$json" | sed -n "s/$form/\2/p")
-port=$(printf '%s\n' "$json" | sed -n "s/$form/\3/p")
+run=$(printf '%s' "$json" | sed -n "s/$form/\1/p")
+address=$(printf '%s' "$json" | sed -n "s/$form/\2/p")
+port=$(printf '%s' "$json" | sed -n "s/$form/\3/p")
 [ -n "$port" ] || refuse 'the request is not known here'
 case $run$address$port in *'
 '*) refuse 'the request is not known here' ;; esac
@@ -47,7 +48,7 @@ said=$(timeout 9 bash -c '
 ended=$?
 case $said in
     open*)
-        reply=$(printf '%s' "$said" | sed 1d | tr -d ' \n')
+        reply=$(printf '%s' "$said" | sed 1d | tr -cd 0-9a-f)
         case $reply in
             '') x224='"no_answer"' ;;
             03????????d0??????????*) x224='"answered"' ;;

@@ -24,10 +24,14 @@ from rdp_remediate.models.report import (
     Proof,
     Verdict,
 )
+from rdp_remediate.network.isolation import isolate
 from rdp_remediate.network.proof import Reachability, reachability
 from rdp_remediate.network.views import path_views
 
 _INSIDE = (Hop.GUEST_NETWORK, Hop.GUEST_FIREWALL, Hop.GUEST_RDP_SERVICE, Hop.GUEST_AUTH)
+_SHUTS = ("termservice-stopped", "termservice-disabled", "rdp-disabled-local", "rdp-disabled-policy")
+"""Faults under which nothing answers X.224 at all; under the others of their hop the door still opens."""
+_DOOR = (Hop.ENDPOINT, Hop.NETWORK, Hop.GUEST_NETWORK, Hop.GUEST_FIREWALL)
 _OFF = ("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted", "vm-transitional", "vm-hibernated")
 
 
@@ -51,11 +55,17 @@ def diagnose(facts: Facts, checks: Sequence[Check] | None = None) -> Diagnosis:
         findings[one.name] = _finding(one, outcome)
     ordered = sorted(findings.values(), key=lambda f: (HOPS.index(f.hop), [c.name for c in chosen].index(f.check)))
     proof = reachability(facts)
+    apart = isolate(proof.probes)
+    verdict = conclude(ordered, proof)
+    leading = next((f for f in ordered if f.fault and f.fault in verdict.causes[:1]), None)
+    against = contradiction(leading, proof) if leading and verdict.status == "broken" else None
     return Diagnosis(
         findings=ordered,
-        verdict=conclude(ordered, proof),
+        verdict=verdict,
         paths=list(path_views(facts)),
         probes=list(proof.probes),
+        vantages=list(apart.vantages),
+        contradictions=[one for one in (against, apart.contradiction) if one],
     )
 
 
@@ -133,6 +143,8 @@ def conclude(findings: Sequence[Finding], proof: Reachability) -> Verdict:
         first = _first(confirmed)
         more = len(causes) - 1
         rest = f" ({more} more cause{'s' if more > 1 else ''})" if more else ""
+        against = contradiction(first, proof)
+        rest += f" - {against}" if against else ""
         return Verdict(
             status="broken",
             hop=first.hop,
@@ -142,10 +154,11 @@ def conclude(findings: Sequence[Finding], proof: Reachability) -> Verdict:
     likely = [f for f in blocks if f.confidence is Confidence.LIKELY]
     if likely:
         first = _first(likely)
+        against = contradiction(first, proof)
         return Verdict(
             status="broken",
             hop=first.hop,
-            headline=f"RDP is most likely broken at {first.hop.value}: {first.reason}",
+            headline=f"RDP is most likely broken at {first.hop.value}: {first.reason}{f' - {against}' if against else ''}",
             causes=_causes([*likely, *(f for f in closed if f.fault)]),
         )
     if closed:
@@ -164,7 +177,28 @@ def conclude(findings: Sequence[Finding], proof: Reachability) -> Verdict:
             proof=proof.proof,
             proof_detail=proof.detail,
         )
-    return Verdict(status="not_proven", hop=None, headline=_not_proven(findings, proof), proof_detail=proof.detail)
+    apart = isolate(proof.probes)
+    said = f" By vantage: {apart.said}." if apart.said else ""
+    headline = f"{_not_proven(findings, proof)}{said}"
+    return Verdict(status="not_proven", hop=None, headline=headline, proof_detail=proof.detail)
+
+
+def contradiction(cause: Finding, proof: Reachability) -> str | None:
+    """That a probe got through where this cause says that none can, or None.
+
+    The cause stands: a probe may be older than the fault. But nobody should read the one without the other.
+    """
+    whole = next((one for one in proof.probes if one.proves == "end_to_end"), None)
+    shut = cause.fault in (*_SHUTS, *_OFF)
+    met = next((one for one in proof.probes if shut and one.proves in ("answered", "engine_disagrees")), None)
+    probe = whole if cause.hop in _DOOR or shut else None
+    probe = probe or met
+    if probe is None:
+        return None
+    return (
+        f"but a probe ({probe.vantage}) got {probe.outcome} from {probe.address}:{probe.port}, which contradicts it: what was "
+        "read and what answered are of different times, or one of them is wrong"
+    )
 
 
 def _not_proven(findings: Sequence[Finding], proof: Reachability) -> str:

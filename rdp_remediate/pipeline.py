@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rdp_remediate import collection, execution, platform_steps
+from rdp_remediate import collection, execution, neighbour, platform_steps
 from rdp_remediate.diagnosis import diagnose_bundle, wants_second_slice
 from rdp_remediate.errors import InternalError, NotApplicableError
 from rdp_remediate.facts import references
@@ -126,6 +126,8 @@ async def _judge(run: Run, services: Services) -> Run:
         asked = await _ask_second_slice(run, services, bundle)
         if asked is not None:
             return asked
+    if run.tier > 1 and services.neighbours is not None and neighbour.wanted(bundle, diagnosis):
+        return await _ask_neighbour(run, services, bundle)
     for hop, line in hop_lines(diagnosis.findings):
         services.progress(Progress(hop, line, done=True))
     journal = await services.ledger.journal(run.run_id)
@@ -179,6 +181,16 @@ async def _ask_second_slice(run: Run, services: Services, bundle: Bundle) -> Run
     operation_id = f"{run.run_id}-slice2-{run.pass_number}"
     await services.ledger.put_operation(operation_id, started.operation)
     return park(run, Wait(kind="operation", operation_id=operation_id, purpose="slice"), Phase.JUDGE)
+
+
+async def _ask_neighbour(run: Run, services: Services, bundle: Bundle) -> Run:
+    """Parks the run on a neighbour's probe; where none can be asked, judgement begins again with that reason."""
+    started = await neighbour.start(run, services, bundle)
+    if isinstance(started, Unavailable):
+        return await _keep(run, services, neighbour.without(bundle, started))
+    operation_id = f"{run.run_id}-neighbour-{run.pass_number}"
+    await services.ledger.put_operation(operation_id, started.operation)
+    return park(run, Wait(kind="operation", operation_id=operation_id, purpose="neighbour"), Phase.JUDGE)
 
 
 async def _news(run: Run, services: Services, diagnosis: Diagnosis) -> bool:
@@ -302,6 +314,13 @@ async def _wait_for_operation(run: Run, services: Services, wait: Wait, until: d
         await services.ledger.delete_operation(operation_id)
         return moved
     bundle = await services.ledger.get_bundle(run.bundles[-1])
+    if wait.purpose == "neighbour":
+        completed = await neighbour.finish(services, operation_id, bundle, until)
+        if isinstance(completed, Started):
+            return run.model_copy(update={"due_at": later(services, completed.retry_after_s)})
+        moved = unpark(await _keep(run, services, completed))
+        await services.ledger.delete_operation(operation_id)
+        return moved
     if wait.purpose != "repair" and await services.ledger.get_operation(operation_id) is None:
         seen = "guest_slice2" if wait.purpose == "slice" else "guest"
         if getattr(bundle, seen) is not None or any(item.fact == seen for item in bundle.unavailable):

@@ -224,6 +224,32 @@ class GuestChannel(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class NeighbourRequest:
+    """What a neighbour VM is asked to try: an address and port that ARM shows on the target, nothing else."""
+
+    run_id: str
+    windows: bool
+    address: str
+    port: int
+
+
+class NeighbourChannel(Protocol):
+    """The way into a VM beside the target; it only probes."""
+
+    def preflight(self, vm: JsonObject) -> Unavailable | None:
+        """Why Run Command cannot be used on this VM now; None: it can."""
+        ...
+
+    async def start(self, vm_id: str, request: NeighbourRequest) -> WriteOutcome:
+        """Sends the probe; ends as `Started`, `Rejected` or `OutcomeUnknown`."""
+        ...
+
+    async def poll(self, operation: JsonObject) -> Started | Fact[JsonObject]:
+        """How the probe stands: still running, its result as a probe record holds it, or why there is none."""
+        ...
+
+
 class Prober(Protocol):
     """The RDP wire probe."""
 
@@ -484,6 +510,7 @@ class Services:
     logs: LogQueries
     ledger: Ledger
     clock: Clock
+    neighbours: NeighbourChannel | None = None
     sinks: Sequence[Sink] = ()
     progress: Callable[[Progress], None] = field(default=lambda _: None)
     vantage: Literal["app", "cli"] = "app"

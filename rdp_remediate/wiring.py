@@ -98,6 +98,7 @@ async def open_services(
     from rdp_remediate.arm.writes import AzureWrites
     from rdp_remediate.guest.channels import GuestChannels
     from rdp_remediate.guest.managed_run_command import ManagedRunCommandChannel
+    from rdp_remediate.guest.neighbour import RunCommandNeighbour
     from rdp_remediate.guest.run_command import RunCommandChannel
     from rdp_remediate.logs.queries import AzureLogQueries
     from rdp_remediate.probe.bundle_prober import BundleProber
@@ -141,6 +142,7 @@ async def open_services(
             logs=logs,
             ledger=ledger,
             clock=clock,
+            neighbours=RunCommandNeighbour(writes, clock),
             sinks=built,
             progress=progress or (lambda _: None),
             vantage=vantage,

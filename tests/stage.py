@@ -8,6 +8,7 @@ from rdp_remediate.models.incident import Incident, Kind, Source
 from rdp_remediate.models.run import Phase, Run, RunMessage
 from rdp_remediate.ports import (
     GuestRequest,
+    NeighbourChannel,
     Progress,
     Services,
 )
@@ -34,6 +35,7 @@ class Stage:
     said: list[Progress]
     vantage: Literal["app", "cli"] = "app"
     observe_because: str | None = None
+    neighbours: NeighbourChannel | None = None
 
     def services(self) -> Services:
         """The ports of a fresh process over the same store and world."""
@@ -52,6 +54,7 @@ class Stage:
             vantage=self.vantage,
             subscriptions=(f.SUBSCRIPTION.rsplit("/", 1)[-1],),
             observe_because=self.observe_because,
+            neighbours=self.neighbours,
         )
 
     async def create(self, **fields: Any) -> Run:

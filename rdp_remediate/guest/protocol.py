@@ -106,7 +106,7 @@ def decode_answer(stdout: str, slice_: int = 1) -> JsonObject | Unavailable:
         slice_: The slice that was asked for.
     """
     text = stdout.replace("\r", "").replace("\n", "")
-    payload = _payload(text, slice_)
+    payload = checked_payload(text, slice_)
     if isinstance(payload, Unavailable):
         return payload
     try:
@@ -183,7 +183,8 @@ def _sort(owner: JsonObject | None, name: str, *keys: str) -> None:
         rows.sort(key=lambda row: tuple(row[key] for key in keys))
 
 
-def _payload(text: str, slice_: int) -> bytes | Unavailable:
+def checked_payload(text: str, slice_: int) -> bytes | Unavailable:
+    """Returns the JSON of the one answer in a script's output, length and checksum checked, or why there is none."""
     if not text.strip():
         return _malformed("The script printed nothing.")
     start = text.find(_MARK)

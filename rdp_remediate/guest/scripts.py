@@ -52,3 +52,10 @@ def collect_script() -> str:
 def repair_script() -> str:
     """Returns the script that applies steps and ends as the collector does; it begins `# rdp-remediate repair 1`."""
     return assemble("repair.ps1")
+
+
+def neighbour_script(*, windows: bool) -> str:
+    """Returns the read-only probe that a neighbour VM runs: PowerShell for Windows, POSIX sh for Linux."""
+    if windows:
+        return assemble("neighbour.ps1")
+    return resources.files(__package__).joinpath("shell", "neighbour.sh").read_text(encoding="ascii")

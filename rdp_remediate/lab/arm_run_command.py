@@ -8,6 +8,7 @@ from rdp_remediate.errors import RdpRemediateError
 from rdp_remediate.lab.arm_compute import VM, existing_vm
 from rdp_remediate.lab.arm_http import NOTHING, ArmError, Call, Reply, Route, not_found
 from rdp_remediate.lab.guest_runtime import ScriptResult
+from rdp_remediate.lab.neighbour_probe import asks_neighbour, neighbour_stdout
 from rdp_remediate.lab.operations import OperationError
 from rdp_remediate.lab.time_shift import format_moment
 from rdp_remediate.lab.world import utc_now
@@ -51,6 +52,8 @@ def _refuse_unless_possible(call: Call, vm_id: str) -> dict[str, Any]:
 async def _execute(call: Call, vm_id: str, script: str, parameters: dict[str, str]) -> ScriptResult:
     world, key = call.world, vm_id.lower()
     vm = world.resources[key]
+    if key not in world.guests and world.agent_ready(vm_id) and asks_neighbour(script):
+        return ScriptResult(neighbour_stdout(call, vm_id, parameters), "", {})
     if not world.agent_ready(vm_id) or key not in world.guests:
         code, text = AGENT_SILENT
         raise OperationError(code, text.format(vm=vm["name"]))
@@ -85,7 +88,9 @@ async def run_command(call: Call) -> Reply:
     vm_id = call.parent()
     vm = _refuse_unless_possible(call, vm_id)
     body = call.json()
-    if str(body.get("commandId", "")).lower() != "runpowershellscript":
+    disk = vm["properties"].get("storageProfile", {}).get("osDisk", {})
+    linux = str(disk.get("osType", "")).lower() == "linux"
+    if str(body.get("commandId", "")).lower() != ("runshellscript" if linux else "runpowershellscript"):
         raise ArmError(404, "NotFound", "The entity was not found in this Azure location.")
     script = "\n".join(str(line) for line in body.get("script") or [])
     key = vm_id.lower()
@@ -100,6 +105,9 @@ async def run_command(call: Call) -> Reply:
             call.context.busy.discard(key)
         call.world.record(name, vm["id"], call.principal, "Succeeded", call.correlation)
         done = {"level": "Info", "displayStatus": "Provisioning succeeded"}
+        if linux:
+            joined = f"Enable succeeded: \n[stdout]\n{tail(result.stdout)}\n[stderr]\n{tail(_stderr(result))}"
+            return {"value": [{"code": "ProvisioningState/succeeded", **done, "message": joined}]}
         return {
             "value": [
                 {"code": "ComponentStatus/StdOut/succeeded", **done, "message": tail(result.stdout)},

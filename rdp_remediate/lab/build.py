@@ -206,7 +206,20 @@ def _complete(world: World) -> None:
         elif kind == "microsoft.network/networkinterfaces":
             for child in properties.get("ipConfigurations", []):
                 child.setdefault("id", f"{resource['id']}/ipConfigurations/{child['name']}")
+    _list_in_subnets(world)
     _unlink(world)
+
+
+def _list_in_subnets(world: World) -> None:
+    """Names every NIC's IP configurations in their subnet, as ARM does in a VNet."""
+    for nic in world.of_type("Microsoft.Network/networkInterfaces"):
+        for child in nic["properties"].get("ipConfigurations", []):
+            subnet = world.find(str(child["properties"].get("subnet", {}).get("id", "")))
+            if subnet is None:
+                continue
+            held = subnet["properties"].setdefault("ipConfigurations", [])
+            if not any(str(one["id"]).lower() == str(child["id"]).lower() for one in held):
+                held.append({"id": child["id"]})
 
 
 def _unlink(world: World) -> None:

@@ -136,6 +136,18 @@ class ProbeView(Document):
     )
 
 
+class VantageView(Document):
+    """One vantage in the table of who reaches what; what it means holds for this outcome alone."""
+
+    vantage: str
+    source: str | None
+    address: str
+    port: int
+    path_verdict: str | None
+    outcome: Literal["reaches", "does_not", "says_nothing"]
+    meaning: str
+
+
 class Diagnosis(Document):
     """What judgement concluded from one bundle."""
 
@@ -143,6 +155,8 @@ class Diagnosis(Document):
     verdict: Verdict
     paths: list[PathView] = []
     probes: list[ProbeView] = []
+    vantages: list[VantageView] = []
+    contradictions: list[str] = []
 
 
 class Delivery(Document):
@@ -236,6 +250,9 @@ class Report(Document):
     )
     actions: list[JournalEntry] = []
     probes: dict[str, list[ProbeView]] = Field(default={}, description="before and after")
+    vantages: list[VantageView] = Field(
+        default=[], description="who reaches RDP and who does not, from the last pass; no outcome is a proof by itself"
+    )
     changes: list[dict[str, Any]] = Field(default=[], description="the activity log alone; timeline joins every source")
     timeline: Timeline | None = Field(default=None, description="null before anything was collected")
     notes: list[str] = []

@@ -41,6 +41,7 @@ class Wait(Document):
             "delete_extension",
             "settle",
             "busy",
+            "neighbour",
         ]
         | None
     ) = None

@@ -1,125 +1,186 @@
-"""What separates the user's computer and network from the VM: one check of the computer against all that was seen here.
+"""Which hops remain when several vantages were asked: who reaches RDP, who does not, and what that separates.
 
-Reachable from elsewhere but not for the user is the client or the edge. Reachable from nowhere is judged by the other
-hops. The check is a claim, so nothing that follows from it is ever more than likely.
+A vantage counts only by what its probe proves: silence where the path engine denies the vantage's own source, or where
+that source is not known, separates nothing. Outcomes narrow a fault down; they never prove that RDP works, and they are
+never the source of a rule. What a client computer says of itself is a claim like every address from outside.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rdp_remediate.facts.client_check import ClientFacts
-from rdp_remediate.facts.facts import Facts
-from rdp_remediate.facts.network_addresses import address_number, address_text
-from rdp_remediate.models.client_check import Attempt
-from rdp_remediate.models.fact import Fact, Reason, Unavailable
-from rdp_remediate.models.report import Proof
-from rdp_remediate.network.path import network
-from rdp_remediate.network.proof import reachability
-from rdp_remediate.network.question import ask
+from rdp_remediate.models.report import HOPS, Hop, ProbeView, VantageView
 
-NO_CHECK = "nobody ran the client check"
+Outcome = Literal["reaches", "does_not", "says_nothing"]
 
-RdpOut = Literal["open", "blocked", "unknown"]
-
-
-def not_given(facts: Facts) -> bool:
-    """Nobody ran the check; then the question does not arise. A broken check is another thing: it is unavailable."""
-    return isinstance(facts.client, Unavailable) and facts.client.reason is Reason.NOT_COLLECTED
+_INSIDE = (Hop.GUEST_NETWORK, Hop.GUEST_FIREWALL, Hop.GUEST_RDP_SERVICE, Hop.GUEST_OS)
+_NAMES = {
+    "app": "the app",
+    "cli": "this computer",
+    "guest": "the VM itself",
+    "neighbour": "a neighbour in the virtual network",
+    "client": "the user's computer",
+}
+OUTCOME_WORDS = {"reaches": "reaches RDP", "does_not": "does not reach RDP", "says_nothing": "says nothing"}
 
 
 @dataclass(frozen=True)
 class Isolation:
-    """What the check shows of the connection that the user makes.
+    """What the vantages separate.
 
     Attributes:
-        client: The check.
-        entry: The address that Azure shows for the entry that the user means; None: it has none of its own.
-        tried: The user's own connection.
-        same_entry: It went to that address and to the port that is judged.
-        answers: One sentence on what shows that RDP answers and that the way to it is open; None: nothing shows it.
-        missing: What is missing for that.
+        hops: The hops that remain, in path order; empty when nothing was separated.
+        said: One sentence for a headline, or None.
+        contradiction: Two outcomes that cannot both be explained by one fault, or None.
+        vantages: Every vantage with what its outcome means.
     """
 
-    client: ClientFacts
-    entry: str | None
-    tried: Fact[Attempt]
-    same_entry: bool
-    answers: str | None
-    missing: str
-
-    @property
-    def rdp_out(self) -> RdpOut:
-        """Whether the RDP port gets out of the user's network to anywhere else; a control host may simply not listen."""
-        check = self.client.check
-        others = [one for one in (check.second_rdp, check.control_rdp) if one is not None]
-        if any(one.connected for one in others):
-            return "open"
-        silent = [one for one in others if one.outcome in ("timeout", "unreachable")]
-        return "blocked" if silent and len(silent) == len(others) else "unknown"
+    hops: tuple[Hop, ...]
+    said: str | None
+    contradiction: str | None
+    vantages: tuple[VantageView, ...]
 
 
-def isolate(facts: Facts, client: ClientFacts) -> Isolation:
-    """Sets the user's connection beside what this product saw itself."""
-    question = ask(facts)
-    tried = client.part("target", client.check.target)
-    entry = question.entry.address if question.entry else None
-    same = (
-        not isinstance(tried, Unavailable)
-        and tried.value.address is not None
-        and question.same_entry(_plain(tried.value.address), tried.value.port)
+def isolate(probes: Sequence[ProbeView], client: ProbeView | None = None) -> Isolation:
+    """Weighs the outcomes against each other.
+
+    Args:
+        probes: The probes of a diagnosis, each with the path decision for its own source.
+        client: What the user's own computer saw, where it was checked; a claim.
+
+    Returns:
+        What remains; without two vantages that say something nothing is separated.
+    """
+    seen = [*probes, *([client] if client is not None else [])]
+    rows = tuple(_row(one) for one in seen)
+    reaching = [one for one in rows if one.outcome == "reaches"]
+    failing = [one for one in rows if one.outcome == "does_not"]
+    hops, said = _remaining(rows)
+    return Isolation(hops, said, _contradiction(reaching, failing), rows)
+
+
+def outcome_of(probe: ProbeView) -> Outcome:
+    """What one probe says of RDP at the address that it tried."""
+    if probe.proves in ("end_to_end", "answered", "engine_disagrees"):
+        return "reaches"
+    if probe.proves == "nothing" and probe.verdict in ("filtered", "no_answer", "refused", "unreachable", "not_rdp"):
+        return "does_not"
+    return "says_nothing"
+
+
+def _row(probe: ProbeView) -> VantageView:
+    outcome = outcome_of(probe)
+    return VantageView(
+        vantage=probe.vantage,
+        source=probe.source_address,
+        address=probe.address,
+        port=probe.port,
+        path_verdict=probe.path_verdict,
+        outcome=outcome,
+        meaning=_meaning(probe, outcome),
     )
-    proof = reachability(facts)
-    changed = _changed_since(facts, client)
-    if changed is not None:
-        return Isolation(client, entry, tried, same, None, changed)
-    answers = proof.detail if proof.proof is not Proof.NONE else _answered(facts)
-    return Isolation(client, entry, tried, same, answers, proof.detail)
 
 
-def _changed_since(facts: Facts, client: ClientFacts) -> str | None:
-    """That the network or the VM was changed after the check, so that what answers now may not have answered then."""
-    if isinstance(facts.changes, Unavailable):
-        return None
-    kinds = ("microsoft.network/", "microsoft.compute/virtualmachines/")
-    later = [one for one in facts.changes.value if one.at > client.at and one.operation.lower().startswith(kinds)]
-    if not later:
-        return None
-    last = later[-1]
-    name = last.resource_id.rsplit("/", 1)[-1]
-    return f"{last.operation} changed {name} after the client check; run it again"
+def _meaning(probe: ProbeView, outcome: Outcome) -> str:
+    if outcome == "reaches":
+        if probe.proves == "engine_disagrees":
+            return "it connected although the path engine says that it cannot: the engine or what it read is wrong here"
+        if probe.vantage == "neighbour":
+            return "RDP answers inside the virtual network; whether it answers from outside is another question"
+        return "RDP answers this vantage; who reaches it from elsewhere depends on the rules for them"
+    if outcome == "does_not":
+        own = ", unless its own outbound rules or firewall stop it" if probe.vantage in ("neighbour", "client") else ""
+        return f"it got {probe.outcome} although the path engine lets it through{own}"
+    return probe.detail
 
 
-def own_addresses(facts: Facts) -> set[str]:
-    """Every address of the VM that ARM shows on its entries and NICs."""
-    found = {
-        address_text(configuration.private_address)
-        for nic in facts.network.nics.values()
-        if nic.vm == facts.target.vm_id.lower()
-        for configuration in nic.ip_configurations
-        if configuration.private_address is not None
-    }
-    question = ask(facts)
-    return found | ({question.entry.address} if question.entry and question.entry.address else set())
+def _remaining(rows: Sequence[VantageView]) -> tuple[tuple[Hop, ...], str | None]:
+    """The table of the vantages: first row that applies."""
+    neighbour = _of(rows, "neighbour")
+    outside = _of(rows, "app", "cli")
+    client = _of(rows, "client")
+    if _any(outside, "reaches") and _any(client, "does_not"):
+        return (Hop.CLIENT, Hop.EDGE), (
+            f"{_who(outside, 'reaches')} reaches RDP and the user's computer does not: the fault lies at client or edge"
+        )
+    shut_out = [one for one in rows if one.vantage != "neighbour" and one.outcome != "reaches"]
+    if _any(neighbour, "reaches") and shut_out and not _any(outside, "reaches") and not _any(client, "reaches"):
+        known = _any(shut_out, "does_not")
+        hops = (Hop.ENDPOINT, Hop.NETWORK) if known else ()
+        near = next(one for one in neighbour if one.outcome == "reaches")
+        far = next((one for one in shut_out if one.outcome == "does_not"), shut_out[0])
+        tail = (
+            "the fault lies at endpoint or network"
+            if known
+            else f"Windows and the platform answer; {name_of(far)} says nothing about the way from outside"
+        )
+        where = f"{_address(near.address)}:{near.port}"
+        met = f", {name_of(far)} does not reach {_address(far.address)}:{far.port}" if known else ""
+        return hops, f"a neighbour reaches RDP on {where}{met}: {tail}"
+    tried = [one for one in rows if one.vantage != "guest"]
+    if _any(neighbour, "does_not") and not any(one.outcome == "reaches" for one in tried):
+        others = [one for one in tried if one.vantage != "neighbour" and one.outcome == "does_not"]
+        said = (
+            f"neither a neighbour nor {name_of(others[0])} reaches RDP"
+            if others
+            else "a neighbour inside the virtual network does not reach RDP"
+        )
+        return (Hop.PLATFORM, *_INSIDE), (
+            f"{said}: the fault lies at platform or guest, unless an outbound rule of the neighbour stops it"
+        )
+    return (), None
 
 
-def names_the_vm(facts: Facts, host: str) -> bool:
-    """The name is the DNS name of a public address that ARM shows, so Azure says what it leads to."""
-    return address_number(host) is None and network(facts.network).directory.dialled(host) is not None
+def _contradiction(reaching: Sequence[VantageView], failing: Sequence[VantageView]) -> str | None:
+    """One address and port that answered one vantage and not another, both let through by the rules that were read."""
+    for one in reaching:
+        for other in failing:
+            if (one.address, one.port) == (other.address, other.port) and one.path_verdict == other.path_verdict:
+                return (
+                    f"{name_of(one)} reaches {_address(one.address)}:{one.port} and {name_of(other)} does not, although the "
+                    "path engine decides alike for both: something that was not read tells them apart"
+                )
+    inside = [one for one in failing if one.vantage == "neighbour"]
+    outside = [one for one in reaching if one.vantage in ("app", "cli", "client")]
+    if inside and outside:
+        return (
+            f"{name_of(outside[0])} reaches RDP and a neighbour inside the virtual network does not: a rule of the neighbour's "
+            "own, or a guest firewall that knows their sources apart"
+        )
+    return None
 
 
-def is_address(host: str) -> bool:
-    """Whether the user dials an address and no name."""
-    return address_number(host) is not None or ":" in host
+def narrower(hops: Sequence[Hop]) -> str:
+    """Hops as words, in path order."""
+    return " or ".join(hop.value for hop in HOPS if hop in hops)
 
 
-def _answered(facts: Facts) -> str | None:
-    """That the VM itself answered RDP to a probe of ours, and that the path engine lets the asker in."""
-    if not ask(facts).allowed:
-        return None
-    view = next((one for one in reachability(facts).probes if one.proves == "answered" and one.verdict == "ok"), None)
-    return None if view is None else view.detail
+def vantage_line(row: VantageView) -> str:
+    """One row of the table in words."""
+    source = f" ({row.source})" if row.source else ""
+    path = row.path_verdict or "not known"
+    return (
+        f"{name_of(row)}{source} -> {_address(row.address)}:{row.port}: {OUTCOME_WORDS[row.outcome]} "
+        f"(path engine: {path}); {row.meaning}"
+    )
 
 
-def _plain(address: str) -> str:
-    number = address_number(address)
-    return address if number is None else address_text(number)
+def _of(rows: Sequence[VantageView], *vantages: str) -> list[VantageView]:
+    return [one for one in rows if one.vantage in vantages]
+
+
+def _any(rows: Sequence[VantageView], outcome: Outcome) -> bool:
+    return any(one.outcome == outcome for one in rows)
+
+
+def _who(rows: Sequence[VantageView], outcome: Outcome) -> str:
+    return name_of(next(one for one in rows if one.outcome == outcome))
+
+
+def name_of(row: VantageView) -> str:
+    """A vantage in words."""
+    return _NAMES.get(row.vantage, row.vantage)
+
+
+def _address(text: str) -> str:
+    return f"[{text}]" if ":" in text else text

@@ -52,6 +52,7 @@ def build(
         quick_steps=quick_steps(run, bundles, diagnoses, journal),
         actions=list(journal),
         probes=_probes(diagnoses),
+        vantages=last.vantages if last else [],
         changes=_changes(bundles),
         timeline=timeline(bundles[-1], diagnoses[0], run.incident.occurred_at) if bundles and diagnoses else None,
         notes=notes(run, bundles, diagnoses, journal),

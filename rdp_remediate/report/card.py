@@ -81,6 +81,7 @@ def _sections(report: Report) -> list[_Section]:
         _Section("Ready to paste", paste),
         _Section("Planned, not done" if report.actions else "Would be changed (nothing was)", planned),
         _Section("Microsoft's quick steps", sections.quick_steps(report)),
+        _Section("Vantages", sections.vantages(report)),
         _Section("Could not see", sections.unseen(report)),
         _Section("Which rule decides", rules),
         _Section("Seen by the probe", sections.probe_remarks(report)),

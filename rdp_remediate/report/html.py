@@ -8,6 +8,7 @@ from rdp_remediate.report import deciding, sections
 from rdp_remediate.report.drawing import SYMBOLS, Mark, Segment, segments
 from rdp_remediate.report.page_style import CSS
 from rdp_remediate.report.timeline_drawing import drawn
+from rdp_remediate.report.vantages import vantage_picture
 from rdp_remediate.report.wording import QUICK_WORDS, VERDICT_WORDS, approve_command, clock, last_name, plain
 
 _BOX = (136, 58)
@@ -39,6 +40,7 @@ def page(report: Report) -> str:
             *_section("Ready to paste", _paste(report)),
             *_section("Microsoft's quick steps", _quick(report)),
             *_section("Which rule decides", "".join(_decision(view) for view in report.path)),
+            *_section("Vantages", vantage_picture(report)),
             *_section("Notes", _list(sections.other_findings(report)) + _notes(report)),
             *_section("Could not see", _list(sections.unseen(report))),
             *_section("Findings", _findings(report)),

@@ -34,6 +34,7 @@ def notes(
     """Every note of a run, most important first."""
     return [
         *_mode(run, journal),
+        *_contradictions(diagnoses),
         *_channel(run),
         *_temporary(journal),
         *_lasting(journal),
@@ -66,6 +67,12 @@ def _mode(run: Run, journal: Sequence[JournalEntry]) -> list[str]:
     if run.mode in (Mode.OFF, Mode.OBSERVE):
         return [f"Nothing was changed, because the mode is {run.mode.value}{because}."]
     return [f"Nothing was changed. The mode is {run.mode.value}{because}."]
+
+
+def _contradictions(diagnoses: Sequence[Diagnosis]) -> list[str]:
+    """What was seen and cannot all be true; a reader must not take one side for the whole."""
+    found = diagnoses[-1].contradictions if diagnoses else []
+    return [f"Contradiction: {plain(one)}." for one in found]
 
 
 def _channel(run: Run) -> list[str]:

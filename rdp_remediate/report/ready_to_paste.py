@@ -20,6 +20,7 @@ from rdp_remediate.models.run import Run
 from rdp_remediate.network.classic import is_classic
 from rdp_remediate.report.classic_session import classic_blocks
 from rdp_remediate.report.paste_lines import FAULTS, LOOK, OFFLINE, step_block
+from rdp_remediate.report.temporary_neighbour import temporary_neighbour
 
 _NO_CHANNEL = ("unreachable", "forbidden", "locked", "not_configured", "not_supported", "server_error", "malformed",
                "truncated", "timeout")  # fmt: skip
@@ -46,16 +47,17 @@ def paste_blocks(
     if not references.is_running(machine) or run.tier < 2:
         return []
     missing = next((one for one in bundle.unavailable if one.fact == "guest"), None)
+    beside = temporary_neighbour(bundle)
     if missing is None:
-        return _of_causes(diagnoses[-1], run.plan or Plan())
+        return [*_of_causes(diagnoses[-1], run.plan or Plan()), *beside]
     if missing.reason not in _NO_CHANNEL:
-        return []
+        return beside
     lost = [made for step in _lost_steps(journal) if (made := step_block(step))]
     faults = [f.fault for f in findings if f.status is FindingStatus.FAIL and f.fault in FAULTS]
     inside = lost or [LOOK, *(FAULTS[one] for one in _UNSEEN)]
     known = [FAULTS[str(one)].model_copy(update={"faults": [str(one)]}) for one in dict.fromkeys(faults)]
     offline = _offline(bundle) if missing.reason == "unreachable" else []
-    return [*_ways_in(bundle), *inside, *known, *offline]
+    return [*_ways_in(bundle), *inside, *known, *offline, *beside]
 
 
 def _of_causes(diagnosis: Diagnosis, plan: Plan) -> list[PasteBlock]:

@@ -3,6 +3,7 @@
 from rdp_remediate.models.bundle import UnavailableFact
 from rdp_remediate.models.plan import JournalEntry, Outcome, Step
 from rdp_remediate.models.report import Finding, FindingStatus, PasteBlock, Report
+from rdp_remediate.network.isolation import vantage_line
 from rdp_remediate.report.timeline_words import line
 from rdp_remediate.report.wording import OUTCOME_WORDS, PROOF_WORDS, QUICK_WORDS, REASON_WORDS, clock, last_name, plain
 
@@ -147,6 +148,16 @@ def refusals(report: Report) -> list[str]:
         for r in report.plan.refusals
         if r.code != "by_hand"
     ]
+
+
+def vantages(report: Report) -> list[str]:
+    """Who reaches RDP and who does not; one vantage alone says nothing that the proof does not say already."""
+    return [plain(vantage_line(one), 400) for one in report.vantages] if _several(report) else []
+
+
+def _several(report: Report) -> bool:
+    vantages_seen = {one.vantage for one in report.vantages}
+    return len(vantages_seen) > 1 or bool(vantages_seen - {"app", "cli"})
 
 
 def other_findings(report: Report) -> list[str]:

@@ -37,6 +37,7 @@ def lines(report: Report, *, explain: bool = False) -> list[str]:
     out += _section("Microsoft's quick steps", _quick(report))
     out += _section("Which rule decides", _deciding(report, explain=explain))
     out += _section("Seen by the probe", _bullets(sections.probe_remarks(report)))
+    out += _section("Vantages", _bullets(sections.vantages(report)))
     out += _section("Notes", [*_bullets(sections.other_findings(report)), *_notes(report)])
     out += _section("Could not see", _unseen(report, explain=explain))
     out += ["", *_wrapped(_footer(report), "")]

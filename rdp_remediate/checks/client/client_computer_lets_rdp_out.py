@@ -5,7 +5,7 @@ from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped, unkno
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.models.report import Confidence, Hop
-from rdp_remediate.network.isolation import NO_CHECK, isolate, not_given
+from rdp_remediate.network.client_vantage import NO_CHECK, client_vantage, not_given
 
 
 @check(hop=Hop.CLIENT, faults=("client-local-security-software",), requires=("vm_is_running",))
@@ -23,7 +23,7 @@ def client_computer_lets_rdp_out(facts: Facts) -> Outcome:
     if not_given(facts):
         return skipped(NO_CHECK)
     client = need(facts.client)
-    state = isolate(facts, client)
+    state = client_vantage(facts, client)
     tried = need(state.tried)
     if tried.outcome == "local_denied":
         return failed(

@@ -5,7 +5,7 @@ from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.models.report import Confidence, Hop
-from rdp_remediate.network.isolation import NO_CHECK, not_given
+from rdp_remediate.network.client_vantage import NO_CHECK, not_given
 
 # Branch of Windows to the file version with the update for CVE-2018-0886 (Microsoft: "CredSSP encryption oracle remediation").
 _PATCHED = {

@@ -6,7 +6,14 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.models.fact import Unavailable
 from rdp_remediate.models.report import Confidence, Hop
-from rdp_remediate.network.isolation import NO_CHECK, is_address, isolate, names_the_vm, not_given, own_addresses
+from rdp_remediate.network.client_vantage import (
+    NO_CHECK,
+    client_vantage,
+    is_address,
+    names_the_vm,
+    not_given,
+    own_addresses,
+)
 
 
 @check(hop=Hop.CLIENT, faults=("client-stale-dns", "client-name-not-found"), requires=("vm_is_running",))
@@ -33,7 +40,7 @@ def dialled_name_leads_to_the_vm(facts: Facts) -> Outcome:
     seen = need(client.part("resolution", check.resolution))
     need(facts.vm)
     own = own_addresses(facts)
-    state = isolate(facts, client)
+    state = client_vantage(facts, client)
     if state.entry is None:
         return unknown("The VM shows no address of an entry that the name could be compared with.", because="no entry")
     if seen.not_found and not seen.addresses:

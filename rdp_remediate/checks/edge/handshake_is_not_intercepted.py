@@ -6,7 +6,7 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import UnseenError, need
 from rdp_remediate.models.fact import Reason, Unavailable
 from rdp_remediate.models.report import Confidence, Hop
-from rdp_remediate.network.isolation import NO_CHECK, isolate, not_given
+from rdp_remediate.network.client_vantage import NO_CHECK, client_vantage, not_given
 
 
 @check(hop=Hop.EDGE, faults=("edge-proxy-or-ids",), requires=("vm_is_running",))
@@ -24,7 +24,7 @@ def handshake_is_not_intercepted(facts: Facts) -> Outcome:
     if not_given(facts):
         return skipped(NO_CHECK)
     client = need(facts.client)
-    state = isolate(facts, client)
+    state = client_vantage(facts, client)
     tried = need(state.tried)
     if not tried.connected:
         return skipped("no connection, so no handshake")

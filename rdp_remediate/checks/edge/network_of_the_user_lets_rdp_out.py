@@ -5,7 +5,7 @@ from rdp_remediate.checks.outcome import Outcome, failed, passed, skipped, unexp
 from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.need import need
 from rdp_remediate.models.report import Confidence, Hop
-from rdp_remediate.network.isolation import NO_CHECK, isolate, not_given
+from rdp_remediate.network.client_vantage import NO_CHECK, client_vantage, not_given
 from rdp_remediate.network.question import ask
 
 
@@ -24,7 +24,7 @@ def network_of_the_user_lets_rdp_out(facts: Facts) -> Outcome:
     if not_given(facts):
         return skipped(NO_CHECK)
     client = need(facts.client)
-    state = isolate(facts, client)
+    state = client_vantage(facts, client)
     tried = need(state.tried)
     if tried.connected:
         return passed("the user's connection got out")

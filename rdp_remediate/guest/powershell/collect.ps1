@@ -7,6 +7,7 @@ $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
 
 # include request.ps1
+# include ascii_json.ps1
 # include wire.ps1
 # include full_language.ps1
 # include firewall.ps1

@@ -9,6 +9,7 @@ $WarningPreference = 'SilentlyContinue'
 $ConfirmPreference = 'None'
 
 # include request.ps1
+# include ascii_json.ps1
 # include wire.ps1
 # include full_language.ps1
 # include firewall.ps1

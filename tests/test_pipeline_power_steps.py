@@ -8,11 +8,10 @@ import pytest
 from rdp_remediate.models.fact import Reason
 from rdp_remediate.models.plan import JournalEntry, Outcome, Risk
 from rdp_remediate.models.run import Phase, Run
-from rdp_remediate.ports import Rejected
 from rdp_remediate.worker import approve, new_run
 from tests import factories as f
 from tests.dying import DyingRecords, survive
-from tests.fakes import FORBIDDEN, LOST_DONE, LOST_UNDONE
+from tests.fakes import FORBIDDEN, LOST_DONE, LOST_UNDONE, Script
 from tests.planned import planned
 from tests.stage import Stage, incident, play, stage
 
@@ -69,7 +68,7 @@ async def test_a_redeploy_waits_for_a_person_and_is_sent_once() -> None:
 
 
 @pytest.mark.parametrize("script", [LOST_DONE, LOST_UNDONE])
-async def test_a_redeploy_whose_answer_is_lost_is_never_sent_again(script: str) -> None:
+async def test_a_redeploy_whose_answer_is_lost_is_never_sent_again(script: Script) -> None:
     on = stage(failing_host)
     run = await _waiting(on)
     on.world.script("redeploy_vm", script)
@@ -162,9 +161,7 @@ async def test_a_lost_deallocation_that_took_effect_is_followed_by_the_start() -
 
 
 @pytest.mark.parametrize(("script", "outcome"), [(FORBIDDEN, Outcome.FAILED), (LOST_UNDONE, Outcome.OUTCOME_UNKNOWN)])
-async def test_nothing_is_started_after_a_deallocation_that_did_not_happen(
-    script: str | Rejected, outcome: Outcome
-) -> None:
+async def test_nothing_is_started_after_a_deallocation_that_did_not_happen(script: Script, outcome: Outcome) -> None:
     on = stage(*AWAY)
     run = await _waiting(on, BITLOCKER)
     on.world.script("deallocate_vm", script)

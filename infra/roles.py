@@ -43,6 +43,8 @@ OPERATIONS: Mapping[Operation, tuple[str, ...]] = {
         "Microsoft.Network/networkInterfaces/read",
         "Microsoft.Network/publicIPAddresses/read",
     ),
+    # A change shows to whoever may read the resource that changed.
+    Operation.RESOURCE_CHANGES: ("Microsoft.ResourceGraph/resources/read",),
     Operation.JIT_POLICIES: ("Microsoft.Security/locations/jitNetworkAccessPolicies/read",),
     Operation.LOCKS: ("Microsoft.Authorization/locks/read",),
     Operation.TAGS: ("Microsoft.Resources/tags/read",),

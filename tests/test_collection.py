@@ -199,3 +199,15 @@ def test_why_a_run_command_that_did_not_start_gives_no_answer() -> None:
         failure = guest_failure(outcome)
         assert failure is not None
         assert failure.reason is reason
+
+
+async def test_a_client_check_is_evidence_of_the_first_pass_only() -> None:
+    on = stage()
+    run = await on.create()
+    check = {"schema": "rdp-remediate/client-check/1"}
+    run = run.model_copy(update={"incident": run.incident.model_copy(update={"client_check": check})})
+    first = await collect(run, on.services())
+    assert first.bundle.client_check == check
+    later = await collect(run.model_copy(update={"pass_number": 2}), on.services())
+    assert later.bundle.client_check is None
+    assert ("client_check", "not_supported") in _missing(later)

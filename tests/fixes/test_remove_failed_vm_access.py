@@ -35,7 +35,7 @@ def planned(*changes: f.Change) -> tuple[Plan, Run]:
 
 
 def test_a_person_decides_and_nothing_is_kept_from_running_by_it() -> None:
-    made, run = planned(FAILED, f.security_rules(f.NIC_NSG))
+    made, run = planned(FAILED, f.security_rules(f.NIC_NSG), f.put("probes", value=[]))
     tidy = next(step for step in made.steps if step.fix == NAME)
     assert tidy.target["extension"] == "enablevmaccess"
     assert "password" not in str(tidy.target)

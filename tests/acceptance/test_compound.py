@@ -24,7 +24,7 @@ def assert_all_three_repaired(one: Played, nic_nsg: str, subnet_nsg: str) -> Non
     assert len(one.writes()) == 2
 
 
-@pytest.mark.parametrize("guest", ["modelled", "winps"])
+@pytest.mark.parametrize("guest", ["modelled", pytest.param("winps", marks=pytest.mark.slow)])
 async def test_three_faults_at_once_are_repaired_in_one_run(guest: str, tmp_path: Path) -> None:
     assert_all_three_repaired(await play_scenario(THREE, needs(guest), tmp_path), "vm1-nsg", "snet-app-nsg")
 

@@ -9,6 +9,8 @@ from rdp_remediate.lab.server import Lab
 from rdp_remediate.models.report import FindingStatus
 from tests.acceptance.playing import Played, play_scenario, sent
 
+pytestmark = pytest.mark.slow
+
 CHECK = "azure_agrees_about_the_rules"
 WATCHER = "Microsoft.Network/networkWatchers"
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.acceptance.playing import needs, play_scenario
 
+pytestmark = pytest.mark.slow
+
 NETOPS = "netops@example.com"
 
 

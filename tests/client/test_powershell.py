@@ -11,6 +11,8 @@ from rdp_remediate.client.surroundings import hosts_file_addresses
 from rdp_remediate.models.client_check import ClientCheck, read_client_check
 from tests.winps import shared_winps
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).resolve().parents[2] / "rdp_remediate" / "client" / "client-check.ps1"
 HOSTS = r"C:\Windows\System32\drivers\etc\hosts"
 ADDRESS = "10.0.0.4"

@@ -20,6 +20,8 @@ from rdp_remediate.models.fact import Reason, Unavailable
 from rdp_remediate.ports import NeighbourRequest
 from tests.winps import shared_winps
 
+pytestmark = pytest.mark.slow
+
 RUN = "run-1"
 ANSWERS = bytes.fromhex("030000130ed000001234000201080002000000")
 

@@ -7,6 +7,8 @@ import pytest
 from rdp_remediate.guest.scripts import assemble, collect_script, repair_script
 from tests.winps import Winps
 
+pytestmark = pytest.mark.slow
+
 # Stands in for the parts that are not called in Constrained Language Mode, so that the rest can be checked for it.
 NOT_CALLED = {
     "full_language.ps1": (

@@ -61,6 +61,7 @@ def test_the_functions_and_their_bindings_are_exactly_these(deployed: Deployment
         assert (output["queueName"], output["connection"]) == ("runs", "AzureWebJobsStorage")
 
 
+@pytest.mark.slow
 def test_no_setting_that_a_binding_names_is_missing(deployed: Deployment) -> None:
     assert deployed.host.missing_settings() == ()
 
@@ -93,6 +94,7 @@ def test_an_alert_ends_with_rdp_working_and_the_team_told_once(app: Deployment) 
     assert app.pump.texts("runs") == ()
 
 
+@pytest.mark.slow
 def test_the_same_alert_twice_is_one_run(app: Deployment) -> None:
     body = alert_of(app.lab.lab)
     first = app.post("alerts", body).must_succeed().json()
@@ -108,6 +110,7 @@ def test_the_same_alert_twice_is_one_run(app: Deployment) -> None:
 # A person asks
 
 
+@pytest.mark.slow
 def test_a_request_that_waits_gets_the_report_inline(app: Deployment) -> None:
     request = {"vm": app.lab.lab.vm_id, "client_address": "203.0.113.7"}
     answer = app.post("diagnose?wait=60", request, **{"x-ms-client-principal-name": "ada@example.com"})
@@ -119,6 +122,7 @@ def test_a_request_that_waits_gets_the_report_inline(app: Deployment) -> None:
     assert app.rows("runs")[row["run_id"]]["incident"]["requested_by"] == "ada@example.com"
 
 
+@pytest.mark.slow
 def test_a_request_may_lower_the_mode_to_observe(app: Deployment) -> None:
     request = {"vm": app.lab.lab.vm_id, "client_address": "203.0.113.7", "mode": "observe"}
     answer = app.post("diagnose", request).must_succeed()
@@ -129,6 +133,7 @@ def test_a_request_may_lower_the_mode_to_observe(app: Deployment) -> None:
     assert app.lab.rule_writes() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", ["soon", "", "nan", "-1"])
 def test_a_wait_that_is_no_number_of_seconds_is_refused(app: Deployment, wait: str) -> None:
     answer = app.post(f"diagnose?wait={wait}", {"vm": app.lab.lab.vm_id})
@@ -157,6 +162,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["alerts", "diagnose"])
 def test_what_cannot_be_read_is_refused_and_starts_nothing(app: Deployment, door: str) -> None:
     for name, body in HOSTILE.items():
@@ -178,6 +184,7 @@ def hint_runs(app: Deployment) -> list[JsonObject]:
     return runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("door", "schema"), [("event_grid", "event_grid"), ("event_grid", "cloud_events"), ("events", "cloud_events")]
 )
@@ -195,6 +202,7 @@ def test_an_event_leads_to_a_run_that_only_looks(app: Deployment, door: str, sch
     assert app.report(run["run_id"])["verdict"]["status"] == "broken"
 
 
+@pytest.mark.slow
 def test_ignored_payloads_start_nothing(app: Deployment) -> None:
     resolved = alert_of(app.lab.lab)
     resolved["data"]["essentials"]["monitorCondition"] = "Resolved"
@@ -210,6 +218,7 @@ def test_ignored_payloads_start_nothing(app: Deployment) -> None:
     assert app.lab.lab.requests.entries == []
 
 
+@pytest.mark.slow
 def test_an_unreadable_event_ends_in_the_poison_queue(app: Deployment) -> None:
     app.pump.put("events", "{")
     app.pump.drain()
@@ -257,6 +266,7 @@ def test_an_approval_wakes_a_waiting_run(app: Deployment) -> None:
     assert done.must_succeed().status == 409
 
 
+@pytest.mark.slow
 def test_an_unknown_run_is_not_found(app: Deployment) -> None:
     for run_id in ("0" * 20, "..", "a' or '1' eq '1"):
         answer = app.host.invoke_http("GET", f"/api/runs/{run_id}")
@@ -306,6 +316,7 @@ def expire_rules(app: Deployment) -> list[str]:
     return [line.message for line in said if line.message.startswith("expired rule")]
 
 
+@pytest.mark.slow
 def test_an_expired_rule_is_removed_once(app: Deployment) -> None:
     app.work(app.alert())
     assert app.host.invoke_timer("expire").must_succeed().ok

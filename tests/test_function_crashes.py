@@ -14,6 +14,8 @@ from tests.azurite import Azurite
 from tests.deployment import Deployment, deploy, event_texts
 from tests.function_host.queue_pump import Crash, Outcome
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def deployed(azurite: Azurite) -> Iterator[Deployment]:

@@ -12,6 +12,8 @@ import pytest
 from tests.function_host.host import FunctionHost
 from tests.function_host.invocation import HostDiedError, IndexingError, Invocation
 
+pytestmark = pytest.mark.slow
+
 HEADER = """
 import typing
 import azure.functions as func

@@ -13,6 +13,8 @@ from tests.checks.endpoint.test_client_dials_the_public_address import DYNAMIC, 
 from tests.checks.network.test_next_hop_appliance_forwards import HOP, THROUGH
 from tests.checks.network.test_rdp_is_closed_to_the_internet import opened
 
+pytestmark = pytest.mark.slow
+
 CASES: dict[str, tuple[f.Change, ...]] = {
     "lb-nat-rule-missing-or-wrong-port": (s.behind_load_balancer(rule=False),),
     "lb-public-ip-sku-mismatch": (s.behind_load_balancer(sku="Basic"),),

@@ -11,6 +11,8 @@ from tests.function_host.invocation import HostError
 from tests.function_host.queue_pump import Crash, Outcome, QueuePump
 from tests.function_host.test_host import SAMPLE, SETTINGS
 
+pytestmark = pytest.mark.slow
+
 QUEUE = SETTINGS["WORK_QUEUE"]
 
 

@@ -12,6 +12,8 @@ from rdp_remediate.lab.guests.rdp_front import RdpFront
 from rdp_remediate.lab.server import Lab
 from tests.lab.wire import Wire
 
+pytestmark = pytest.mark.slow
+
 # X.224 Connection Request that offers TLS and CredSSP (MS-RDPBCGR 2.2.1.1)
 REQUEST = bytes.fromhex("030000130ee000000000000100080003000000")
 SILENT_S = 0.4

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rdp_remediate import collection
+from rdp_remediate import gathering
 from rdp_remediate.collection import Collected, collect, guest_failure, probe, with_guest, with_second_slice
 from rdp_remediate.errors import NotApplicableError
 from rdp_remediate.models.base import JsonObject
@@ -128,7 +128,7 @@ async def test_only_what_arm_shows_on_the_target_is_probed() -> None:
 
 
 async def test_a_read_that_never_answers_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collection, "PLAIN_S", 0.05)
+    monkeypatch.setattr(gathering, "PLAIN_S", 0.05)
     on = stage()
     services = on.services()
     reads = services.reads

@@ -39,6 +39,7 @@ def test_a_healthy_vm_passes_every_check_and_needs_nothing() -> None:
     assert {f.check for f in skipped} == {
         "bastion_admits_the_user",
         "bastion_reaches_the_vm",
+        "browser_gets_websockets",
         "classic_endpoint_leads_to_rdp",
         "classic_vm_is_migrated",
         "rd_gateway_admits_the_connection",

@@ -17,16 +17,14 @@ JIT_REQUEST = "Microsoft.Security/locations/jitNetworkAccessPolicies/initiate/ac
     hop=Hop.ENDPOINT,
     faults=("bastion-user-format-or-entra", "bastion-rbac-or-jit"),
     requires=("bastion_reaches_the_vm",),
-    not_provable=("bastion-websocket-blocked",),
 )
 def bastion_admits_the_user(facts: Facts) -> Outcome:
     """The user may open a Bastion session to the VM and writes the account as Bastion wants it.
 
     Why: in the portal Bastion takes a UPN for domain accounts and no Entra-only account; the user needs Reader on VM, NIC and
-    Bastion; the browser needs WebSockets.
+    Bastion.
     Evidence: the account as it was written, the VM's extensions and domain membership, the role assignments of the person's object
-    id (--principal-id) at VM, NIC, Bastion and peered VNet, groups included. Whether the browser gets WebSockets is seen from the
-    user's own computer only, so bastion-websocket-blocked is never found here.
+    id (--principal-id) at VM, NIC, Bastion and peered VNet, groups included.
     By hand:
         * bastion-user-format-or-entra: write the account as a UPN (user@domain) in the portal. For an Entra account use the native
           client of a Standard Bastion: `az network bastion rdp -g <bastion_group> -n <bastion> --target-resource-id <vm_id>
@@ -35,8 +33,6 @@ def bastion_admits_the_user(facts: Facts) -> Outcome:
           `az role assignment create --assignee <principal> --role Reader --scope <scope>`; declare it in Bicep as
           `Microsoft.Authorization/roleAssignments`. With just-in-time access the user also needs
           `Microsoft.Security/locations/jitNetworkAccessPolicies/initiate/action` and asks for access.
-        * bastion-websocket-blocked: page loads and screen stays black: allow WebSockets to *.bastion.azure.com on TCP 443 in the
-          client's proxy, or try from another network.
     See: https://learn.microsoft.com/azure/bastion/troubleshoot
     """
     question = ask(facts)
@@ -106,6 +102,4 @@ def _rights(facts: Facts, nic_id: str, port: int) -> Outcome:
                 scope=scopes[0],
                 principal=facts.target.principal_id,
             )
-    return passed(
-        "the user's roles allow a Bastion session; whether the browser gets WebSockets is seen from there only"
-    )
+    return passed("the user's roles allow a Bastion session")

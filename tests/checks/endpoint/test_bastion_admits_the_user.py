@@ -52,13 +52,6 @@ def test_a_person_whose_roles_are_not_known_is_unknown(change: Change) -> None:
     assert finding(CHECK, *BEHIND, roles, change).status is FindingStatus.UNKNOWN
 
 
-def test_what_the_browser_gets_cannot_be_proven_from_here() -> None:
-    check = next(c for c in all_checks() if c.name == CHECK)
-    assert "bastion-websocket-blocked" not in check.faults
-    assert "bastion-websocket-blocked" in check.not_provable
-    assert check.by_hand("bastion-websocket-blocked")
-
-
 def test_the_gateways_limit_is_listed_as_not_provable() -> None:
     check = next(c for c in all_checks() if "rdgateway-max-connections" in c.not_provable)
     assert "MaxConnections" in check.by_hand("rdgateway-max-connections")

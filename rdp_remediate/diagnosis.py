@@ -32,6 +32,8 @@ _INSIDE = (Hop.GUEST_NETWORK, Hop.GUEST_FIREWALL, Hop.GUEST_RDP_SERVICE, Hop.GUE
 _SHUTS = ("termservice-stopped", "termservice-disabled", "rdp-disabled-local", "rdp-disabled-policy")
 """Faults under which nothing answers X.224 at all; under the others of their hop the door still opens."""
 _DOOR = (Hop.ENDPOINT, Hop.NETWORK, Hop.GUEST_NETWORK, Hop.GUEST_FIREWALL)
+_ELSEWHERE = ("public-ip-changed", "nic-ip-changed", "bastion-rbac-or-jit", "bastion-websocket-blocked")
+"""Faults of an address or a person that no probe of ours uses, so none of its answers speaks against them."""
 _OFF = ("vm-deallocated", "vm-stopped-allocated", "vm-spot-evicted", "vm-transitional", "vm-hibernated")
 
 
@@ -188,6 +190,8 @@ def contradiction(cause: Finding, proof: Reachability) -> str | None:
 
     The cause stands: a probe may be older than the fault. But nobody should read the one without the other.
     """
+    if cause.fault in _ELSEWHERE:
+        return None
     whole = next((one for one in proof.probes if one.proves == "end_to_end"), None)
     shut = cause.fault in (*_SHUTS, *_OFF)
     met = next((one for one in proof.probes if shut and one.proves in ("answered", "engine_disagrees")), None)

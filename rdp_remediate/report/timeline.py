@@ -192,14 +192,13 @@ def _part(entry: TimelineEntry, cause: Finding, diagnosis: Diagnosis) -> str | N
         # a rule of the deciding NSG, or the whole that the deciding rule is a part of
         if f"{changed}/".startswith(f"{_holder(one)}/") or f"{one}/".startswith(f"{changed}/"):
             return _holder(one).rsplit("/", 1)[-1]
-    stopped = entry.what.startswith(("stopped", "deallocated"))
-    if (
-        cause.hop is Hop.PLATFORM
-        and "/virtualmachines/" in changed
-        and stopped
-        and (cause.fault or "").startswith("vm-")
-    ):
-        return f"the power state of {changed.rsplit('/', 1)[-1]}"
+    if "/virtualmachines/" not in changed or not entry.what.startswith(("stopped", "deallocated")):
+        return None
+    name = changed.rsplit("/", 1)[-1]
+    if cause.hop is Hop.PLATFORM and (cause.fault or "").startswith("vm-"):
+        return f"the power state of {name}"
+    if cause.fault == "public-ip-changed" and entry.what.startswith("deallocated"):
+        return f"the power state of {name}, and a dynamic address is given back when a VM is deallocated"
     return None
 
 

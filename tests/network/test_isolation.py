@@ -9,6 +9,7 @@ from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.report import HOPS, Hop, ProbeView
 from rdp_remediate.network.isolation import isolate, outcome_of
 from tests import factories as f
+from tests.checks.endpoint.test_client_dials_the_public_address import DYNAMIC, OLD
 from tests.factories import healthy_bundle
 
 REACHES = {"outcome": "nla_ok", "verdict": "ok", "proves": "answered", "path_verdict": "ALLOW"}
@@ -93,6 +94,13 @@ def test_a_neighbours_answer_never_makes_rdp_reachable() -> None:
     seen = diagnose_bundle(healthy_bundle(f.silent, _neighbour_answers))
     assert seen.verdict.status == "not_proven"
     assert "a neighbour reaches RDP" in seen.verdict.headline
+
+
+def test_an_answer_at_the_right_address_does_not_speak_against_a_client_that_dials_an_old_one() -> None:
+    seen = diagnose_bundle(healthy_bundle(DYNAMIC, OLD))
+    assert seen.verdict.causes == ["public-ip-changed"]
+    assert "contradicts" not in seen.verdict.headline
+    assert seen.contradictions == []
 
 
 def test_a_probe_against_a_confirmed_cause_is_said_in_the_headline_and_the_cause_stands() -> None:

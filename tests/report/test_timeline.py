@@ -13,6 +13,7 @@ from rdp_remediate.report.timeline_drawing import drawn
 from rdp_remediate.report.timeline_words import line
 from rdp_remediate.report.wording import REASON_WORDS
 from tests import factories as f
+from tests.checks.endpoint.test_client_dials_the_public_address import DYNAMIC, OLD
 from tests.factories import Change, healthy_bundle, hide
 from tests.planned import DEALLOCATE, NO_RULE, RULE_WRITE, STOPPED
 
@@ -20,6 +21,7 @@ NETOPS = "netops@example.com"
 RULE_DELETE = "Microsoft.Network/networkSecurityGroups/securityRules/delete"
 RULE = f"{f.NIC_NSG}/securityRules/Allow-RDP"
 HOUR = timedelta(hours=1)
+POWER_OFF = "Microsoft.Compute/virtualMachines/powerOff/action"
 
 
 def signed_in(ago: timedelta) -> Change:
@@ -113,6 +115,12 @@ def test_a_service_that_somebody_stopped_explains_a_stopped_service() -> None:
     (why,) = explaining(*STOPPED, stopped)
     assert (why.kind, why.by) == ("guest_event", sid)
     assert explaining(*STOPPED, f.guest_change("service_start_type", "Spooler", HOUR, "disabled", sid)) == []
+
+
+@pytest.mark.parametrize(("operation", "explained"), [(DEALLOCATE, True), (POWER_OFF, False)])
+def test_a_changed_address_is_explained_by_the_deallocation_that_gave_it_back(operation: str, explained: bool) -> None:
+    marked = explaining(DYNAMIC, OLD, f.activity(operation, f.VM, NETOPS, 3 * HOUR))
+    assert [one.by for one in marked] == ([NETOPS] if explained else [])
 
 
 def test_a_stopped_vm_is_explained_by_who_stopped_it() -> None:

@@ -1,4 +1,4 @@
-# make demo | test | check | bench | fuzz | package | docs | az-transcript | probe-transcript | lock
+# make demo | test | check | bench | fuzz | package | docs | az-transcript | probe-transcript | client-check-transcript | lock
 # Everything runs in .venv, which the first target that needs it makes with Python 3.11, 3.12 or 3.13 (PYTHON=... to choose).
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,7 +16,7 @@ DOCS_GENERATE ?= $(BIN)/python docs/generate.py
 DOCS_CHECK ?= $(BIN)/python docs/generate.py --check
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test check bench fuzz package docs az-transcript probe-transcript lock setup
+.PHONY: help demo test check bench fuzz package docs az-transcript probe-transcript client-check-transcript lock setup
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -98,6 +98,9 @@ az-transcript: $(INSTALLED)
 # The probe next to nmap, against genuine servers on loopback; names what has to be installed for it.
 probe-transcript: $(INSTALLED)
 	@$(BIN)/python docs/probe_transcript.py
+
+client-check-transcript: $(INSTALLED)
+	@$(BIN)/python docs/client_check_transcript.py
 
 # Writes both locks anew from pyproject.toml (UPGRADE=--upgrade takes newer versions).
 lock: $(INSTALLED)

@@ -208,6 +208,7 @@ def _bundle(run: Run, services: Services, got: Gathering, answer: JsonObject | N
         target=run.target,
         policy=run.policy,
         collected_at=services.clock.now(),
+        reported_at=run.incident.occurred_at,
         resources=got.resources,
         operations=got.operations,
         guest=answer,

@@ -309,9 +309,13 @@ def _people(draft: Draft, facts: Facts) -> str | None:
     return None
 
 
+_OF_ONE_PERSON = ("account_enabled", "account_expires", "account_locked", "group_member", "user_right")
+"""Steps on one account: they open no door, and a person decides them anyway."""
+
+
 def _under_attack(draft: Draft, facts: Facts, one: Fix) -> Refused | None:
     """Nothing lets in an address outside the sources while passwords are being guessed, whoever approves."""
-    if not draft.opens:
+    if not draft.opens or draft.kind in _OF_ONE_PERSON:
         return None
     seen = attack_in_progress(facts)
     if seen is None or (draft.risk is not Risk.EXPOSING and not (_lets_in(draft, one) and _exposed(facts))):

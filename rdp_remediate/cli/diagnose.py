@@ -308,7 +308,7 @@ def report_of_bundle(bundle: Bundle) -> Report:
         source=Source.MANUAL,
         kind=Kind.MANUAL,
         event_id=bundle.run_id or "replay",
-        occurred_at=bundle.collected_at,
+        occurred_at=bundle.reported_at or bundle.collected_at,
         vm_id=bundle.target.vm_id,
         requested_by=who,
         summary=f"{who or 'Somebody'} asked to look at {name}.",

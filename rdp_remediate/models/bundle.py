@@ -88,6 +88,7 @@ class Bundle(Document):
     target: Target
     policy: Policy = Policy()
     collected_at: UtcTime
+    reported_at: UtcTime | None = Field(default=None, description="when somebody, or an alert, said that RDP fails")
     resources: dict[str, JsonObject] = {}
     operations: dict[str, dict[str, Any]] = {}
     guest: JsonObject | None = None

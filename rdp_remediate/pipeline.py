@@ -156,8 +156,8 @@ async def _judge(run: Run, services: Services) -> Run:
 
 
 def _counts_as_done(entry: JournalEntry) -> bool:
-    """A reset is never sent a second time in a run: nothing that could be seen would say that it had not taken effect."""
-    unknown = entry.outcome is Outcome.OUTCOME_UNKNOWN and entry.step.kind == "vm_access"
+    """A reset or a reapply is never sent a second time in a run: what could be seen does not say that it is not under way."""
+    unknown = entry.outcome is Outcome.OUTCOME_UNKNOWN and entry.step.kind in ("vm_access", "reapply_vm")
     return entry.outcome is Outcome.APPLIED or unknown
 
 

@@ -16,14 +16,14 @@ from rdp_remediate.facts.client_check import BEFORE_OUR_CHANGES
 from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.facts.policy import ResolvedMode, resolve_mode
 from rdp_remediate.further_reads import further_reads
-from rdp_remediate.gathering import LONG_S, PLAIN_S, Gathering, by_deadline
+from rdp_remediate.gathering import PLAIN_S, Gathering, by_deadline
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import MODE_ORDER, Bundle, Mode, Policy, ProbeRecord, UnavailableFact
 from rdp_remediate.models.fact import Fact, Reason, Unavailable, derive
 from rdp_remediate.models.incident import Kind
 from rdp_remediate.models.run import Run
 from rdp_remediate.network.question import probe_targets
-from rdp_remediate.network_reads import read_beyond, read_network, read_roles
+from rdp_remediate.network_reads import read_activity, read_beyond, read_network, read_roles
 from rdp_remediate.ports import (
     GuestRequest,
     Operation,
@@ -132,7 +132,7 @@ async def collect(run: Run, services: Services, answer: JsonObject | None = None
         if references.is_running(machine) and not references.agent_is_ready(machine):
             group.create_task(got.read_operation(Operation.BOOT_LOG, vm_id, PLAIN_S))
             group.create_task(_boot_picture(run, services, got))
-    await read_beyond(got)
+    await read_beyond(got, vm_id)
     if run.target.principal_id is not None:
         say(Progress("guest-auth", "reading the roles of the person who was asked about"))
         await read_roles(got, machine, run.target.principal_id)
@@ -274,17 +274,7 @@ async def _surroundings(got: Gathering, vm_id: str) -> None:
             (Operation.BASTION_HOSTS, subscription),
         ):
             group.create_task(got.read_operation(operation, key, PLAIN_S))
-        group.create_task(_activity(got, vm_id))
-
-
-async def _activity(got: Gathering, vm_id: str) -> None:
-    group_id = "/".join(vm_id.split("/")[:5])
-    found = await by_deadline(got.services.reads.operation(Operation.ACTIVITY, group_id), LONG_S, "activity log")
-    if isinstance(found, Unavailable):
-        got.miss("changes", None, found)
-        return
-    rows = found.value.get("value")
-    got.changes += [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        group.create_task(read_activity(got, "/".join(vm_id.split("/")[:5])))
 
 
 async def _boot_picture(run: Run, services: Services, got: Gathering) -> None:

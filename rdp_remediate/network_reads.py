@@ -89,13 +89,35 @@ def _behind(holder: JsonObject) -> list[str]:
     return [] if is_nic else references.next_resources(holder)
 
 
-async def read_beyond(got: Gathering) -> None:
-    """Reads where a network leads to others: the connections of its gateways, and the private DNS zones of Bastion's network."""
+async def read_activity(got: Gathering, group_id: str) -> None:
+    """Reads who changed what in a resource group; one group that cannot be read leaves it open who closed RDP."""
+    asked = f"activity log of {group_id}"
+    found = await by_deadline(got.services.reads.operation(Operation.ACTIVITY, group_id), LONG_S, asked)
+    if isinstance(found, Unavailable):
+        got.miss("changes", None, found)
+        return
+    rows = found.value.get("value")
+    got.changes += [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _other_groups(got: Gathering, vm_id: str) -> list[str]:
+    """The resource groups of NSGs that do not lie in the VM's: who changed a rule stands in their log, not in the VM's."""
+    own = "/".join(vm_id.lower().split("/")[:5])
+    groups = ["/".join(one.split("/")[:5]) for one in got.resources if "/networksecuritygroups/" in one]
+    return [one for one in dict.fromkeys(groups) if one != own]
+
+
+async def read_beyond(got: Gathering, vm_id: str) -> None:
+    """Reads what lies outside the VM's own group and network.
+
+    That is the activity of the groups of its NSGs, the connections of gateways, and the private DNS zones of Bastion's network.
+    """
     gateways = [one for one in got.resources if re.fullmatch(r".*/virtualnetworkgateways/[^/]+", one)]
     hosting = [
         one for key, one in got.resources.items() if references.has_bastion_subnet(one) and "/virtualnetworks/" in key
     ]
     await asyncio.gather(
+        *(read_activity(got, group) for group in _other_groups(got, vm_id)),
         *(got.read_operation(Operation.GATEWAY_CONNECTIONS, one, PLAIN_S) for one in gateways),
         *(got.read_operation(Operation.PRIVATE_DNS_LINKS, str(one["id"]), PLAIN_S) for one in hosting),
     )

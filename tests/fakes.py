@@ -171,7 +171,11 @@ class FakeReads:
         if operation is Operation.TAGS:
             return self._yes(self._world.tags.get(resource_id.lower(), {}), resource_id)
         if operation is Operation.ACTIVITY:
-            return self._yes({"value": self._world.data["changes"]}, resource_id)
+            if resource_id.lower() in self._world.refused:
+                return self._no(self._world.refused[resource_id.lower()], resource_id)
+            below = f"{resource_id.lower()}/"
+            mine = [row for row in self._world.data["changes"] if str(row["resourceId"]).lower().startswith(below)]
+            return self._yes({"value": mine}, resource_id)
         if operation is Operation.FIND_VM:
             machines = self._world.data.get("machines", {}).get(resource_id.lower(), [])
             return self._yes({"value": machines}, resource_id)

@@ -1,18 +1,23 @@
 """Collection: what is read, what is noted as unread, and that nothing is invented or asked of strangers."""
 
 import asyncio
+import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from rdp_remediate import gathering
 from rdp_remediate.collection import Collected, collect, guest_failure, probe, with_guest, with_second_slice
+from rdp_remediate.diagnosis import diagnose_bundle
 from rdp_remediate.errors import NotApplicableError
+from rdp_remediate.facts.facts import read_facts
 from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.bundle import Mode
 from rdp_remediate.models.fact import Fact, Observed, Reason, Unavailable
 from rdp_remediate.models.incident import Kind
+from rdp_remediate.planning import plan
 from rdp_remediate.ports import Completed, OutcomeUnknown, Started
 from tests import factories as f
 from tests.fakes import BUSY, FORBIDDEN
@@ -211,3 +216,36 @@ async def test_a_client_check_is_evidence_of_the_first_pass_only() -> None:
     later = await collect(run.model_copy(update={"pass_number": 2}), on.services())
     assert later.bundle.client_check is None
     assert ("client_check", "not_supported") in _missing(later)
+
+
+HOUR = timedelta(hours=1)
+ELSEWHERE = f"{f.SUBSCRIPTION}/resourceGroups/rg-net"
+FAR_NSG = f"{ELSEWHERE}/providers/Microsoft.Network/networkSecurityGroups/nsg-shared"
+
+
+def shared_nsg(data: JsonObject) -> None:
+    """The NIC's NSG lies in the network team's resource group, and has no rule for the client."""
+    f.security_rules(f.NIC_NSG)(data)
+    text = json.dumps(data).replace(f.NIC_NSG, FAR_NSG).replace(f.NIC_NSG.lower(), FAR_NSG.lower())
+    data.clear()
+    data.update(json.loads(text))
+    data["probes"] = []
+
+
+async def test_who_closed_a_rule_is_read_in_the_group_of_the_nsg() -> None:
+    deleted = "Microsoft.Network/networkSecurityGroups/securityRules/delete"
+    on = stage(shared_nsg, f.activity(deleted, f"{FAR_NSG}/securityRules/Allow-RDP", "netops@example.com", HOUR))
+    collected = await _collect(on)
+    made = plan(read_facts(collected.bundle), diagnose_bundle(collected.bundle).findings)
+    (step,) = [one for one in made.steps if one.fix == "allow_rdp_in_nsg"]
+    assert "netops@example.com" in (step.approval or "")
+
+
+async def test_an_unread_log_of_that_group_leaves_open_who_closed_it() -> None:
+    on = stage(shared_nsg)
+    on.world.refused[ELSEWHERE.lower()] = Reason.FORBIDDEN
+    collected = await _collect(on)
+    assert ("changes", "forbidden") in _missing(collected)
+    made = plan(read_facts(collected.bundle), diagnose_bundle(collected.bundle).findings)
+    (step,) = [one for one in made.steps if one.fix == "allow_rdp_in_nsg"]
+    assert "could not be read" in (step.approval or "")

@@ -24,6 +24,7 @@ from rdp_remediate.models.report import (
     Proof,
     Verdict,
 )
+from rdp_remediate.network.client_vantage import client_view
 from rdp_remediate.network.isolation import isolate
 from rdp_remediate.network.proof import Reachability, reachability
 from rdp_remediate.network.views import path_views
@@ -57,7 +58,7 @@ def diagnose(facts: Facts, checks: Sequence[Check] | None = None) -> Diagnosis:
         findings[one.name] = _finding(one, outcome)
     ordered = sorted(findings.values(), key=lambda f: (HOPS.index(f.hop), [c.name for c in chosen].index(f.check)))
     proof = reachability(facts)
-    apart = isolate(proof.probes)
+    apart = isolate(proof.probes, client_view(facts))
     verdict = conclude(ordered, proof)
     leading = next((f for f in ordered if f.fault and f.fault in verdict.causes[:1]), None)
     against = contradiction(leading, proof) if leading and verdict.status == "broken" else None

@@ -12,7 +12,8 @@ from rdp_remediate.facts.facts import Facts
 from rdp_remediate.facts.network_addresses import address_number, address_text
 from rdp_remediate.models.client_check import Attempt
 from rdp_remediate.models.fact import Fact, Reason, Unavailable
-from rdp_remediate.models.report import Proof
+from rdp_remediate.models.report import ProbeView, Proof
+from rdp_remediate.network.decision import Verdict
 from rdp_remediate.network.path import network
 from rdp_remediate.network.proof import reachability
 from rdp_remediate.network.question import ask
@@ -74,6 +75,47 @@ def client_vantage(facts: Facts, client: ClientFacts) -> ClientVantage:
         return ClientVantage(client, entry, tried, same, None, changed)
     answers = proof.detail if proof.proof is not Proof.NONE else _answered(facts)
     return ClientVantage(client, entry, tried, same, answers, proof.detail)
+
+
+_VERDICTS = {
+    "timeout": "filtered",
+    "refused": "refused",
+    "unreachable": "unreachable",
+    "reset": "no_answer",
+    "closed": "no_answer",
+    "no_answer": "no_answer",
+    "not_rdp": "not_rdp",
+}
+
+
+def client_view(facts: Facts) -> ProbeView | None:
+    """The user's own connection beside the probes, or None where no check tells of it. A claim: it proves nothing by itself."""
+    if isinstance(facts.client, Unavailable):
+        return None
+    state = client_vantage(facts, facts.client.value)
+    if isinstance(state.tried, Unavailable):
+        return None
+    tried, changed = state.tried.value, _changed_since(facts, facts.client.value)
+    allowed = state.same_entry and ask(facts).allowed
+    proves: Literal["answered", "nothing", "expected_filtered"] = "expected_filtered"
+    detail = changed or "the rules that were read do not clearly let the user in"
+    if not state.same_entry:
+        detail = "it tried another address or port than the one that is judged"
+    elif changed is None and tried.answered:
+        proves, detail = "answered", "RDP answered the user's computer, as its check says"
+    elif changed is None and allowed and tried.outcome in _VERDICTS:
+        proves, detail = "nothing", f"the user's computer got {tried.outcome}"
+    return ProbeView(
+        vantage="client",
+        source_address=facts.target.client_address,
+        address=tried.address or tried.host,
+        port=tried.port,
+        outcome=tried.outcome,
+        verdict="ok" if tried.answered else _VERDICTS.get(tried.outcome, "error"),
+        path_verdict=Verdict.ALLOW.value if allowed else None,
+        proves=proves,
+        detail=detail,
+    )
 
 
 def _changed_since(facts: Facts, client: ClientFacts) -> str | None:

@@ -135,6 +135,8 @@ def _contradiction(reaching: Sequence[VantageView], failing: Sequence[VantageVie
     """One address and port that answered one vantage and not another, both let through by the rules that were read."""
     for one in reaching:
         for other in failing:
+            if "client" in (one.vantage, other.vantage):
+                continue  # that is the client's or the edge's doing, and no contradiction
             if (one.address, one.port) == (other.address, other.port) and one.path_verdict == other.path_verdict:
                 return (
                     f"{name_of(one)} reaches {_address(one.address)}:{one.port} and {name_of(other)} does not, although the "

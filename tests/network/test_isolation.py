@@ -9,6 +9,7 @@ from rdp_remediate.models.base import JsonObject
 from rdp_remediate.models.report import HOPS, Hop, ProbeView
 from rdp_remediate.network.isolation import isolate, outcome_of
 from tests import factories as f
+from tests.checks.client_documents import attempt, checked
 from tests.checks.endpoint.test_client_dials_the_public_address import DYNAMIC, OLD
 from tests.factories import healthy_bundle
 
@@ -115,3 +116,30 @@ def test_without_an_answer_there_is_no_contradiction_to_speak_of() -> None:
     assert seen.verdict.causes == ["rdp-disabled-local"]
     assert "contradicts" not in seen.verdict.headline
     assert seen.contradictions == []
+
+
+def test_the_users_computer_stands_in_the_table_and_is_set_against_our_own_probe() -> None:
+    seen = diagnose_bundle(healthy_bundle(checked(target=attempt("timeout"))))
+    (row,) = [one for one in seen.vantages if one.vantage == "client"]
+    assert (row.outcome, row.path_verdict) == ("does_not", "ALLOW")
+    assert seen.contradictions == []
+    assert seen.verdict.hop == "edge"
+
+
+@pytest.mark.parametrize(
+    ("check", "outcome"),
+    [
+        (checked(target=attempt("answered")), "reaches"),
+        (checked(target=attempt("timeout", address="20.50.9.9")), "says_nothing"),
+        (checked(target=attempt("answered", address="20.50.9.9")), "says_nothing"),
+        (checked(target=attempt("local_denied")), "says_nothing"),
+    ],
+)
+def test_what_the_users_computer_saw_counts_for_the_entry_that_is_judged_only(check: f.Change, outcome: str) -> None:
+    seen = diagnose_bundle(healthy_bundle(check))
+    (row,) = [one for one in seen.vantages if one.vantage == "client"]
+    assert row.outcome == outcome
+
+
+def test_without_a_check_the_users_computer_is_no_vantage() -> None:
+    assert "client" not in {one.vantage for one in diagnose_bundle(healthy_bundle()).vantages}
